@@ -1,0 +1,1 @@
+"""Passages and their channels on disk, and searching them."""

@@ -1,0 +1,1 @@
+"""Files to passages, each with where it comes from."""

@@ -1,0 +1,1 @@
+"""Questions and hits to prompts; text to citations."""

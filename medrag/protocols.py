@@ -1,0 +1,117 @@
+"""What the parts of medrag promise each other. No base classes: shared code is a function.
+
+Whatever meets a model takes a batch; whatever decides takes one question.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Literal, Protocol
+
+from medrag.records import (
+    Answer,
+    Embeddings,
+    Filter,
+    Generation,
+    Hit,
+    Passage,
+    Prompt,
+    Question,
+    ScoredRow,
+    Selection,
+    Skipped,
+)
+
+Side = Literal["text", "image"]
+
+
+class Ingestor(Protocol):
+    """Read one file into passages.
+
+    Raises `InputFileError` where the file counts whole or not at all and cannot be read; yields a
+    `Skipped` for a part that was left out or, in a line format, could not be read.
+    """
+
+    def passages(self, path: Path) -> Iterator[Passage | Skipped]: ...
+
+
+class Encoder(Protocol):
+    """Turn passages and questions into vectors of one space.
+
+    `name` identifies weights, revision, preprocessing, pooling and prompts: vectors of two names
+    are never compared. Paths of the images of passages and questions are absolute. A batch may
+    hold no input; the result then has no rows, but its dimension.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def normalised(self) -> bool: ...
+    def encodes(self, passage: Passage) -> bool:
+        """Tell whether the encoder has anything to say about a passage (an image, a text)."""
+        ...
+
+    def encode_passages(self, passages: Sequence[Passage]) -> Embeddings: ...
+    def encode_questions(self, questions: Sequence[Question], side: Side) -> Embeddings: ...
+
+
+class Channel(Protocol):
+    """One searchable side of an index, with its question-time encoder.
+
+    One ranking per question: best first, equal scores by ascending row, at most k rows, only rows
+    that the question's filter allows; empty where the channel cannot use the question (an image
+    channel and a question without one).
+    """
+
+    def search(
+        self, questions: Sequence[Question], k: int, filters: Sequence[Filter]
+    ) -> list[list[ScoredRow]]: ...
+
+
+class PassageRows(Protocol):
+    """Give the passages that stand at rows of an index, in the order asked."""
+
+    def passages_at(self, rows: Sequence[int]) -> list[Passage]: ...
+
+
+class Retriever(Protocol):
+    """Turn questions into rankings of passages, at most k each, ranks from 1 without gaps."""
+
+    def retrieve(
+        self, questions: Sequence[Question], k: int, filters: Sequence[Filter]
+    ) -> list[list[Hit]]: ...
+
+
+class Selector(Protocol):
+    """Choose the hits worth reading; kept and dropped together are the ranking."""
+
+    def select(self, question: Question, ranking: Sequence[Hit]) -> Selection: ...
+
+
+class Generator(Protocol):
+    """Answer prompts with text that cites evidence by [n] markers. One generation per prompt."""
+
+    @property
+    def name(self) -> str: ...
+    def generate(self, prompts: Sequence[Prompt]) -> list[Generation]: ...
+
+
+class Verifier(Protocol):
+    """Say of each claim of each answer whether its citations support it."""
+
+    def verify(self, answers: Sequence[Answer]) -> list[Answer]: ...
+
+
+class Answerer(Protocol):
+    """Answer questions from what was selected for each."""
+
+    def answer(
+        self, questions: Sequence[Question], selections: Sequence[Selection]
+    ) -> list[Answer]: ...
+
+
+class Progress(Protocol):
+    """Be told how far long work has come. `total` is None where it is not known yet."""
+
+    def start(self, stage: str, total: int | None, unit: str) -> None: ...
+    def advance(self, stage: str, n: int = 1) -> None: ...
+    def finish(self, stage: str) -> None: ...

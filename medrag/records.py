@@ -1,0 +1,351 @@
+"""The frozen values that flow through medrag, from the source of a passage to an answer.
+
+Conventions that hold for every record:
+
+- A page counts from 1. A box is (x0, y0, x1, y1) with the origin at the top left: points of the
+  displayed page (after rotation and crop box) for a PDF, pixels for an image.
+- A path in a stored record is relative to the root of its corpus and written with "/"; a path in a
+  question is absolute. `medrag.images.resolved` turns the first into the second.
+- A subject or a study is never the identifier of a file, but its keyed hash (`medrag.identity`).
+- A time is an ISO 8601 text, so that comparing texts compares times.
+- A score is higher when better; a rank counts from 1; None means absent.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+from uuid import UUID, uuid5
+
+import numpy as np
+from numpy.typing import NDArray
+
+Box = tuple[float, float, float, float]
+Kind = Literal["text", "page", "figure", "table", "image", "report", "case", "term", "fact"]
+KINDS: tuple[Kind, ...] = (
+    "text", "page", "figure", "table", "image", "report", "case", "term", "fact",
+)  # fmt: skip
+Support = Literal["supported", "unsupported", "contradicted", "unchecked"]
+
+_NAMESPACE = UUID("6d656472-6167-5a00-8000-000000000001")
+
+
+@dataclass(frozen=True, slots=True)
+class Corpus:
+    """What every passage of one corpus shares.
+
+    `root` is the folder that documents and images are relative to; `language` is an ISO 639-1 code
+    and picks stemmer, stop words and negation cues; `domain` is the default of its passages.
+    """
+
+    name: str
+    root: Path
+    domain: str | None = None
+    language: str = "en"
+    licence: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A place: a page and a box on it, a page, or (without a page) a box in an image."""
+
+    page: int | None = None
+    box: Box | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRef:
+    """Any picture, by reference: a file, a PDF page or figure, one DICOM frame, one NIfTI slice.
+
+    Attributes:
+        path: the file; see the conventions above.
+        sha256: of the decoded RGB pixels with their shape; None until they were decoded.
+        phash: 64-bit perceptual hash as 16 hexadecimal digits; None until decoded.
+        page: PDF page, from 1.
+        frame: frame of a multi-frame file, from 0.
+        axis: 0, 1 or 2 of a volume in RAS order (x, y, z).
+        slice: index along `axis`, from 0.
+        box: the part that is meant; None for all of it.
+    """
+
+    path: str
+    sha256: str | None = None
+    phash: str | None = None
+    page: int | None = None
+    frame: int | None = None
+    axis: int | None = None
+    slice: int | None = None
+    box: Box | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Enough to open the book at the place.
+
+    `document` is the file, relative to the corpus root; `sha256` is of the file's bytes.
+    """
+
+    corpus: str
+    document: str
+    sha256: str
+    regions: tuple[Region, ...] = ()
+    domain: str | None = None
+    subject: str | None = None
+    study: str | None = None
+    time: str | None = None
+    licence: str | None = None
+    language: str = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """One retrievable thing, with where it comes from. `text` and `images` are never both empty.
+
+    `fields` holds what a kind needs, as JSON values. For every kind: "title", further words to
+    search that stand outside the text (section path, document title); "doc_id", the name of the
+    document in a file of many (a BEIR `_id`, a module), to which retrieval measures are pooled.
+    figure: "number", "caption", "mentions". table: "caption", "rows". report: "sections" (name to
+    text), "view", "image_paths". case: "question", "answer", "options", "answer_type", "split".
+    term: "id", "name", "synonyms", "definition", "xrefs", "parents". fact: "head", "relation",
+    "tail", "head_id", "tail_id".
+    """
+
+    id: str
+    kind: Kind
+    text: str
+    source: Source
+    images: tuple[ImageRef, ...] = ()
+    fields: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+
+def passage_id(
+    kind: Kind, source: Source, text: str, images: tuple[ImageRef, ...] = (), *, place: str = ""
+) -> str:
+    """Name a passage by where it stands and what it says, never by a vector or a path of a machine.
+
+    Args:
+        place: tells apart passages of equal text at places that regions cannot tell, such as the
+            line of a file or the accession of a term.
+
+    Returns:
+        A UUIDv5; equal for equal content at an equal place of an equally named document.
+    """
+    regions = [[region.page, region.box] for region in source.regions]
+    pictures = [[i.path, i.page, i.frame, i.axis, i.slice, i.box] for i in images]
+    name = [source.corpus, source.document, place, kind, text, regions, pictures]
+    return str(uuid5(_NAMESPACE, json.dumps(name, ensure_ascii=False, separators=(",", ":"))))
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Something an ingestor left out, or could not read. Shown, counted, kept in the index.
+
+    `reason` is a code of `medrag.ingestion.reasons`; `failed` tells what could not be read (bad
+    input) from what was left out on purpose.
+    """
+
+    source: Source
+    reason: str
+    detail: str
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """An earlier question and its answer."""
+
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionRegion:
+    """A part of a question's image: a box or a point in pixels, a mask file, or a named region."""
+
+    image: int = 0
+    box: Box | None = None
+    point: tuple[float, float] | None = None
+    mask: str | None = None
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a person asks. `images` may be given as paths; the pipeline decodes and hashes them.
+
+    `options` are the answers of a multiple-choice question in order; the first is option A.
+    `subject` and `study` may be given raw; the pipeline replaces them by their keyed hash.
+    """
+
+    text: str = ""
+    images: tuple[ImageRef | str | Path, ...] = ()
+    id: str = ""
+    options: tuple[str, ...] = ()
+    domain: str | None = None
+    subject: str | None = None
+    study: str | None = None
+    time: str | None = None
+    regions: tuple[QuestionRegion, ...] = ()
+    history: tuple[Turn, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which passages one question may see. An empty set of names allows all.
+
+    The guard against leakage is in the last group: pictures (sha256 of the pixels), studies and
+    subjects that must not be returned. `before` keeps passages with an earlier time only.
+    """
+
+    kinds: frozenset[str] = frozenset()
+    domains: frozenset[str] = frozenset()
+    corpora: frozenset[str] = frozenset()
+    subjects: frozenset[str] = frozenset()
+    before: str | None = None
+    not_images: frozenset[str] = frozenset()
+    not_studies: frozenset[str] = frozenset()
+    not_subjects: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Embeddings:
+    """Packed vectors: single- and multi-vector encoders share one type.
+
+    Attributes:
+        values: (sum(lengths), d) float32; unit rows unless the encoder says `normalised = False`.
+        lengths: (n,) int32, the vectors of each input, each at least 1.
+    """
+
+    values: NDArray[np.float32]
+    lengths: NDArray[np.int32]
+
+
+class ScoredRow(NamedTuple):
+    """A row of an index and its score in one channel."""
+
+    row: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Where one channel ranked a passage, and with which score."""
+
+    rank: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A retrieved passage. `parts`: rank and score in each channel that found it."""
+
+    passage: Passage
+    score: float
+    rank: int
+    query: str = ""
+    parts: Mapping[str, Part] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The hits worth reading, those cut, and why. `fired`: whether the rule cut anything."""
+
+    kept: tuple[Hit, ...]
+    dropped: tuple[Hit, ...] = ()
+    reason: str = ""
+    fired: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What a generator gets. `evidence[i]` is what marker [i + 1] means.
+
+    `parts` interleaves texts and images for models; weightless generators read question and
+    evidence.
+    """
+
+    question: Question
+    evidence: tuple[Hit, ...]
+    parts: tuple[str | ImageRef, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a generation cost, in tokens; None where it is not known."""
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """A generator's text. `confidence` in [0, 1] where the generator has one of its own."""
+
+    text: str
+    log_probabilities: tuple[float, ...] | None = None
+    usage: Usage = Usage()
+    finish_reason: str = "stop"
+    confidence: float | None = None
+    abstained: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One sentence of an answer, without its markers, and whether its evidence supports it."""
+
+    text: str
+    markers: tuple[int, ...] = ()
+    support: Support = "unchecked"
+    score: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """What a marker points to. `score` is the retrieval score of the hit."""
+
+    marker: int
+    passage: Passage
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer that explains itself.
+
+    Attributes:
+        excluded: hits that the guard removed.
+        near_duplicates: kept hits whose picture looks like the question's; reported, not removed.
+        regions: places in the question's images that the answer speaks of.
+        error: what went wrong, such as a marker that points to nothing; None if nothing did.
+        timings: seconds by stage.
+        trace: what a loop did, step by step.
+    """
+
+    question: Question
+    text: str
+    id: str = ""
+    claims: tuple[Claim, ...] = ()
+    citations: tuple[Citation, ...] = ()
+    selection: Selection = Selection(kept=())
+    excluded: tuple[Hit, ...] = ()
+    near_duplicates: tuple[Hit, ...] = ()
+    regions: tuple[QuestionRegion, ...] = ()
+    confidence: float | None = None
+    abstained: bool = False
+    error: str | None = None
+    model: str = ""
+    usage: Usage = Usage()
+    timings: Mapping[str, float] = field(default_factory=dict, hash=False)
+    trace: tuple[Mapping[str, Any], ...] = field(default=(), hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One row of a benchmark. `cluster` is the image or patient that rows share."""
+
+    id: str
+    question: Question
+    references: tuple[str, ...] = ()
+    gold_passages: tuple[str, ...] = ()
+    cluster: str | None = None

@@ -1,0 +1,1 @@
+"""Rankings to the few hits worth reading."""
