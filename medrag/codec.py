@@ -10,9 +10,14 @@ from medrag.records import Box, ImageRef, Passage, Region, Skipped, Source
 
 Json = dict[str, Any]
 
+# Most values by far; asked first, because a large index writes hundreds of millions of them.
+_PLAIN = frozenset({str, int, float, bool, type(None)})
+
 
 def to_json(record: Any) -> Any:
     """Turn a record into JSON values. Fields that hold their default are left out."""
+    if type(record) in _PLAIN:
+        return record
     if is_dataclass(record) and not isinstance(record, type):
         return _fields_to_json(record)
     if isinstance(record, Mapping):
@@ -62,7 +67,8 @@ def skipped_from_json(value: Mapping[str, Any]) -> Skipped:
 
 def _fields_to_json(record: Any) -> Json:
     shape: Json = {}
-    for name, default in _defaults(type(record)):
+    kind: Any = type(record)
+    for name, default in _defaults(kind):
         value = getattr(record, name)
         if default is MISSING or value != default:
             shape[name] = to_json(value)
@@ -70,7 +76,7 @@ def _fields_to_json(record: Any) -> Json:
 
 
 @cache
-def _defaults(kind: type) -> tuple[tuple[str, Any], ...]:
+def _defaults(kind: Any) -> tuple[tuple[str, Any], ...]:
     pairs = []
     for each in fields(kind):
         factory = each.default_factory

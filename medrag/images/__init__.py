@@ -1,0 +1,27 @@
+"""Pictures of every kind as RGB pixels, volumes, hashes of pixels, and paths that stay inside.
+
+Nothing here imports torch or scikit-image; Pillow, pydicom, nibabel and PyMuPDF are imported with
+the first picture that needs them.
+"""
+
+from medrag.images.formats import format_of
+from medrag.images.hashing import hamming, perceptual_hash, pixel_sha256
+from medrag.images.limits import MAX_PIXELS, MAX_VOXELS
+from medrag.images.paths import resolved, within
+from medrag.images.reading import identified, read_image
+from medrag.images.volume import Volume, read_volume
+
+__all__ = [
+    "MAX_PIXELS",
+    "MAX_VOXELS",
+    "Volume",
+    "format_of",
+    "hamming",
+    "identified",
+    "perceptual_hash",
+    "pixel_sha256",
+    "read_image",
+    "read_volume",
+    "resolved",
+    "within",
+]

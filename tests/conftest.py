@@ -1,0 +1,29 @@
+"""Fixtures that every test may use."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+# The same examples on every run, and no verdict on the speed of a shared machine.
+settings.register_profile("medrag", deadline=None, derandomize=True)
+settings.load_profile("medrag")
+
+# The folder of real data that is kept beside a checkout; MEDRAG_DATA names another.
+DEFAULT_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """The folder of real, openly licensed medical data."""
+    folder = Path(os.environ.get("MEDRAG_DATA", DEFAULT_DATA))
+    if not folder.is_dir():
+        pytest.skip(f"no real data at {folder}; set MEDRAG_DATA to its folder")
+    return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _fixed_key() -> None:
+    """Hash subjects with a key of the tests, so that no key file of the user is read or made."""
+    os.environ["MEDRAG_KEY"] = "a key of the tests only, 32 bytes"
