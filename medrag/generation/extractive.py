@@ -1,0 +1,168 @@
+"""A reader without weights: it quotes the evidence, votes, or scores options, and never invents."""
+
+from collections.abc import Sequence
+
+from medrag.generation import extractive_choice as choice
+from medrag.generation import extractive_open as open_question
+from medrag.generation import extractive_polar as polar
+from medrag.generation.extractive_evidence import Pool, Similarity, Unit, gather
+from medrag.generation.extractive_quoting import one_line
+from medrag.records import Generation, Hit, Prompt
+
+ABSTENTION = "No evidence found in this library."
+
+
+class ExtractiveGenerator:
+    """Answer from sentences of the evidence alone, each followed by its marker.
+
+    - Multiple choice: the option that the evidence supports best, as "B. regional anatomy [1].",
+      and the sentence that supports it.
+    - Yes or no: a vote of the sentences that name what is asked, with denials counted as denials,
+      and of similar cases with their answers: "No [2]." and the sentences of the winning side.
+    - Open: the sentences that answer best.
+    - A picture without words: what stands with the most similar pictures.
+
+    Where nothing supports an answer the text is "No evidence found in this library.".
+
+    The confidence is in [0, 1] and ranks answers; it is no probability. Multiple choice: the lead
+    of the chosen option over the next one, as a share of the higher score. Yes or no: the
+    difference of the two sides as a share of all votes, less for few votes. Open: the share of the
+    question's words that the best sentence holds, those of its passage at half. Abstention: 0.
+
+    Args:
+        max_sentences: quoted at most.
+        min_coverage: an open question is answered only if the best sentence holds this share of
+            its words, those that only its passage holds counted at half; a multiple-choice question
+            only if the passage of a sentence that supports an option holds this share.
+        max_missing: an open question is answered only if no more than this share of its words
+            stands in no passage of the evidence.
+        similarity: of texts to texts, for a better choice of sentences; None goes by words alone.
+
+    Raises:
+        ValueError: if a number is out of range.
+    """
+
+    def __init__(
+        self,
+        *,
+        max_sentences: int = 3,
+        min_coverage: float = 0.4,
+        max_missing: float = 0.25,
+        similarity: Similarity | None = None,
+    ) -> None:
+        if max_sentences < 1:
+            raise ValueError(f"max_sentences must be at least 1, got {max_sentences}")
+        for name, share in (("min_coverage", min_coverage), ("max_missing", max_missing)):
+            if not 0 <= share <= 1:
+                raise ValueError(f"{name} must be in [0, 1], got {share}")
+        self.max_sentences = max_sentences
+        self.min_coverage = min_coverage
+        self.max_missing = max_missing
+        self.similarity = similarity
+
+    @property
+    def name(self) -> str:
+        return "extractive"
+
+    def generate(self, prompts: Sequence[Prompt]) -> list[Generation]:
+        """Answer each prompt from its question and evidence; its parts are not read."""
+        return [self._generation(prompt) for prompt in prompts]
+
+    def _generation(self, prompt: Prompt) -> Generation:
+        pool = gather(prompt)
+        question = prompt.question
+        if not pool.units:
+            return _abstention()
+        if polar.is_polar(question, pool.language):
+            return self._polar(prompt, pool)
+        if question.options:
+            return self._choice(prompt, pool)
+        if question.images and not open_question.asked_stems(question.text, pool.language):
+            return self._pictures(pool)
+        return self._open(prompt, pool)
+
+    def _choice(self, prompt: Prompt, pool: Pool) -> Generation:
+        question = prompt.question
+        scores = choice.score_options(question, pool, self.similarity)
+        best = choice.chosen(question, scores)
+        others = [one.score for one in scores if one is not best]
+        support = best.supports
+        asked = open_question.asked_stems(question.text, pool.language)
+        about = max((open_question.share_around(asked, unit) for unit in support), default=-1.0)
+        if about < self.min_coverage:
+            return _abstention()
+        letter = chr(ord("A") + best.option)
+        option = one_line(question.options[best.option]).rstrip(" .")
+        text = f"{letter}. {option} [{support[0].marker}].\n{_quoted(support[0])}"
+        return Generation(text, confidence=_lead(best.score, others))
+
+    def _polar(self, prompt: Prompt, pool: Pool) -> Generation:
+        verdict = polar.vote(prompt.question, pool)
+        if verdict.word is None:
+            return _abstention()
+        quoted = verdict.supports[: self.max_sentences]
+        markers = ", ".join(str(n) for n in sorted({unit.marker for unit in quoted}))
+        word = self._worded(prompt, verdict.word)
+        text = " ".join([f"{word} [{markers}].", *map(_quoted, quoted)])
+        return Generation(text, confidence=verdict.margin)
+
+    def _worded(self, prompt: Prompt, word: str) -> str:
+        """Put the letter before the word where yes and no are options."""
+        for i, option in enumerate(prompt.question.options):
+            if option.strip(" .").lower() == word.lower():
+                return f"{chr(ord('A') + i)}. {option.strip(' .')}"
+        return word
+
+    def _open(self, prompt: Prompt, pool: Pool) -> Generation:
+        found = open_question.find(prompt.question, pool, self.similarity)
+        asked = open_question.asked_stems(prompt.question.text, pool.language)
+        if not found or found[0].coverage < self.min_coverage:
+            return _abstention()
+        if open_question.missing(asked, pool) > self.max_missing:
+            return _abstention()
+        picked = open_question.pick(found, self.max_sentences, asked)
+        return Generation(" ".join(map(_quoted, picked)), confidence=found[0].coverage)
+
+    def _pictures(self, pool: Pool) -> Generation:
+        """Quote what stands with the most similar pictures: the first sentence of each."""
+        first: dict[int, Unit] = {}
+        for unit in pool.units:
+            if unit.hit.passage.images:
+                first.setdefault(unit.marker, unit)
+        if not first:
+            return _abstention()
+        nearest = [first[marker] for marker in sorted(first)[: self.max_sentences]]
+        told = "; ".join(f"{_told(unit)} [{unit.marker}]" for unit in nearest)
+        text = f"The most similar pictures in this library: {told}."
+        return Generation(text, confidence=_closeness(nearest[0].hit))
+
+
+def _abstention() -> Generation:
+    return Generation(ABSTENTION, confidence=0.0, abstained=True)
+
+
+def _quoted(unit: Unit) -> str:
+    """Put the marker of a sentence before its full stop."""
+    text = unit.text.rstrip(" .")
+    return f"{text} [{unit.marker}]."
+
+
+def _told(unit: Unit) -> str:
+    """Put what stands with a picture in quotation marks; a case has its own."""
+    passage = unit.hit.passage
+    if passage.kind == "case":
+        return unit.text[:1].lower() + unit.text[1:].rstrip(".")
+    return f"“{unit.text.rstrip('.')}”"
+
+
+def _lead(score: float, others: Sequence[float]) -> float:
+    """Give the distance to the nearest other score as a share of the larger of the two."""
+    nearest = min(others, key=lambda other: abs(other - score), default=0.0)
+    larger = max(score, nearest)
+    return abs(score - nearest) / larger if larger > 0 else 0.0
+
+
+def _closeness(hit: Hit) -> float:
+    """Give the image channel's similarity where it is one, else half."""
+    scores = [part.score for name, part in hit.parts.items() if "image" in name]
+    return min(1.0, max(0.0, scores[0])) if scores else 0.5

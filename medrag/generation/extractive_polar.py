@@ -1,0 +1,192 @@
+"""Yes or no: let the evidence vote, with what it denies counted as denied."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from medrag.generation.extractive_evidence import Pool, Unit
+from medrag.language import language_of, negated_spans, stems
+from medrag.records import Question
+
+Word = Literal["Yes", "No"]
+
+# A sentence votes if it holds this share of the question's words, its first and last among them;
+# the short phrases of reports and captions leave more unsaid, and need the last only.
+_SHARE = 0.75
+_QUORUM = {"report": 0.5, "image": 0.5, "figure": 0.6}
+# A case votes if its question has this share of words in common with the one asked.
+_SAME_QUESTION = 0.5
+# Most words that may stand between those of the question.
+_SPREAD = 5
+# Votes that the evidence must be worth before the margin of a one-sided vote nears 1.
+_DOUBT = 0.25
+# Words that ask whether something is there and name nothing.
+_EMPTY = "there present seen visible evidence sign image picture film scan show demonstrate patient"
+_YES, _NO = ("yes", "true", "present"), ("no", "false", "absent", "none")
+_KIND_OF = re.compile(
+    r"(?:is|are|was|were)\s+(?!there\b|this\b|these\b|it\b).+?\s+an?\s+(?:\w+[\s-])?\w+\W*", re.I
+)
+_PRESENCE = re.compile(r"(?:is|are|was|were) there\b|any\b", re.I)
+_OF_PATIENTS = frozenset({"report", "case", "image", "figure"})
+_COPULA = re.compile(
+    r"(?:\w+\s+){0,2}(?:is|are|was|were|being|as|is_a|called)\b(?:\W+\w+){0,4}?", re.I
+)
+_WORD = re.compile(r"[^\W_]+")
+_TAG = re.compile(r"[^\w\s]")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The outcome of a vote.
+
+    Attributes:
+        word: "Yes" or "No"; None if nothing voted or the votes are even.
+        margin: in [0, 1), the difference of the two sides as a share of all votes, less for few.
+        supports: the sentences of the winning side, strongest first.
+    """
+
+    word: Word | None
+    margin: float
+    supports: tuple[Unit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """What one sentence says: positive for yes, negative for no."""
+
+    weight: float
+    unit: Unit
+
+
+def is_polar(question: Question, language: str = "en") -> bool:
+    """Tell whether a question is answered by yes or no; "is it A or B?" is not."""
+    if question.options:
+        named = {_TAG.sub("", option).strip().lower() for option in question.options}
+        return named == {"yes", "no"}
+    text = question.text.strip().lower()
+    last = re.split(r"(?<=[.!:;])\s+", text)[-1]
+    first = _WORD.search(last)
+    known = language_of(language)
+    if first is None or not last.startswith(known.question_verbs):
+        return False
+    starts = any(re.match(rf"{re.escape(verb)}\b", last) for verb in known.question_verbs)
+    return starts and not re.search(r"\bor\b(?! not\b)", last)
+
+
+def vote(question: Question, pool: Pool) -> Verdict:
+    """Let every sentence that names what the question asks for vote yes or no.
+
+    A sentence votes no where it denies a word that it shares with the question. Its vote weighs
+    more the more of the question it holds, the closer together, and the better its passage ranks.
+    A case that was asked nearly the same votes with its answer. Whether something is there in a
+    picture or a patient is for reports, cases and captions to say, not for a book that explains it.
+    """
+    votes = [cast for unit in pool.units if (cast := _vote(question, unit, pool)) is not None]
+    votes = _about_patients(question, votes)
+    for_yes = sum(one.weight for one in votes if one.weight > 0)
+    for_no = -sum(one.weight for one in votes if one.weight < 0)
+    if for_yes == for_no:
+        return Verdict(None, 0.0, ())
+    word: Word = "Yes" if for_yes > for_no else "No"
+    margin = abs(for_yes - for_no) / (for_yes + for_no + _DOUBT)
+    return Verdict(word, margin, _side(votes, word))
+
+
+def _about_patients(question: Question, votes: list[Vote]) -> list[Vote]:
+    if not (question.images or _PRESENCE.match(question.text.strip())):
+        return votes
+    patients = [one for one in votes if one.unit.hit.passage.kind in _OF_PATIENTS]
+    if patients or question.images:
+        return patients
+    return [one for one in votes if one.unit.hit.passage.kind not in ("term", "fact")]
+
+
+def _side(votes: Sequence[Vote], word: Word) -> tuple[Unit, ...]:
+    sign = 1 if word == "Yes" else -1
+    agreeing = [one for one in votes if one.weight * sign > 0]
+    return tuple(one.unit for one in sorted(agreeing, key=lambda one: -abs(one.weight)))
+
+
+def _vote(question: Question, unit: Unit, pool: Pool) -> Vote | None:
+    asked = content_stems(question.text, pool.language)
+    near = 1 / unit.marker**0.5
+    if unit.hit.passage.kind == "case":
+        share = _same_question(asked, unit, pool.language)
+        sign = _answer_sign(unit.hit.passage.fields.get("answer"))
+        return Vote(sign * near * share**4, unit) if sign and share >= _SAME_QUESTION else None
+    share, spread = _held(asked, unit)
+    quorum = _QUORUM.get(unit.hit.passage.kind)
+    if share < (quorum or _SHARE) or spread > _SPREAD:
+        return None
+    if quorum is None and asked[0] not in unit.stems:
+        return None
+    if _asks_what_kind(question.text, pool.language) and not _says_what_kind(asked, unit):
+        return None
+    sign = -1 if _denies(unit, asked, pool.language) else 1
+    return Vote(sign * near * share**4 / (1 + spread / _SPREAD), unit)
+
+
+def content_stems(text: str, language: str) -> tuple[str, ...]:
+    """List the stems that say what a question is about, each once, in order."""
+    every = dict.fromkeys(stems(text, language))
+    empty = set(stems(_EMPTY, "en"))
+    return tuple(stem for stem in every if stem not in empty) or tuple(every)
+
+
+def _same_question(asked: tuple[str, ...], unit: Unit, language: str) -> float:
+    """Give the share of words that a question and the question of a case have in common."""
+    case = set(content_stems(str(unit.hit.passage.fields.get("question", "")), language))
+    return len(case & set(asked)) / max(1, len(case | set(asked)))
+
+
+def _held(asked: tuple[str, ...], unit: Unit) -> tuple[float, int]:
+    """Give the share of a question's words that a sentence holds, and the words between them.
+
+    The share is 0 if the last word of the question is not among them: it is what the question
+    asks of the others ("is the heart enlarged").
+    """
+    if not asked or asked[-1] not in unit.stems:
+        return 0.0, 0
+    held = [stem for stem in asked if stem in unit.stems]
+    places = [[i for i, one in enumerate(unit.stems) if one == stem] for stem in held]
+    widths = []
+    for anchor in places[-1]:
+        nearest = [min(where, key=lambda place: abs(place - anchor)) for where in places]
+        widths.append(max(nearest) - min(nearest) + 1)
+    return len(held) / len(asked), min(widths) - len(held)
+
+
+def _asks_what_kind(text: str, language: str) -> bool:
+    """Tell whether a question asks if one thing is another ("is the aorta a vein?")."""
+    return language == "en" and _KIND_OF.match(text.strip()) is not None
+
+
+def _says_what_kind(asked: tuple[str, ...], unit: Unit) -> bool:
+    """Tell whether a sentence says of the first that it is the last of what is asked."""
+    if unit.hit.passage.kind == "fact":
+        return True
+    words = list(_WORD.finditer(unit.text))
+    named = [(one.span(), set(stems(one.group(), "en"))) for one in words]
+    first = [span for span, own in named if asked[0] in own]
+    last = [span for span, own in named if asked[-1] in own]
+    return any(
+        _COPULA.fullmatch(unit.text[start[1] : end[0]].strip()) is not None
+        for start in first
+        for end in last
+        if start[1] < end[0]
+    )
+
+
+def _answer_sign(answer: object) -> int:
+    words = _WORD.findall(str(answer).lower())
+    first = words[0] if words else ""
+    return 1 if first in _YES else -1 if first in _NO else 0
+
+
+def _denies(unit: Unit, asked: tuple[str, ...], language: str) -> bool:
+    """Tell whether a sentence denies one of the words that it shares with the question."""
+    spans = negated_spans(unit.text, language)
+    return any(
+        stem in asked for start, end in spans for stem in stems(unit.text[start:end], language)
+    )

@@ -1,0 +1,131 @@
+"""What every implementation of a protocol must do, whatever it is made of."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medrag.prompting.citation import cite
+from medrag.protocols import Channel, Encoder, Generator, Side
+from medrag.records import Filter, Passage, Prompt, Question, ScoredRow
+
+
+def check_channel(
+    channel: Channel,
+    questions: Sequence[Question],
+    *,
+    n_rows: int,
+    masks: Sequence[tuple[Filter, NDArray[np.bool_]]],
+    unusable: Sequence[Question] = (),
+) -> None:
+    """Check a channel on questions that it can answer.
+
+    Args:
+        n_rows: rows of the index.
+        masks: filters, each with the rows that it allows; should leave some rows and cut others.
+        unusable: questions that the channel cannot use.
+    """
+    everything = [Filter()] * len(questions)
+    full = channel.search(questions, n_rows, everything)
+    assert len(full) == len(questions)
+    assert any(full), "no question finds anything, so that nothing is checked"
+    for ranking in full:
+        _check_order(ranking, n_rows)
+    for k in (1, 2, 5):
+        assert channel.search(questions, k, everything) == [ranking[:k] for ranking in full]
+    for wanted, mask in masks:
+        expected = [[hit for hit in ranking if mask[hit.row]] for ranking in full]
+        found = channel.search(questions, n_rows, [wanted] * len(questions))
+        _check_same(found, expected)
+        _check_same(
+            channel.search(questions, 2, [wanted] * len(questions)), [e[:2] for e in expected]
+        )
+    _check_one_by_one(channel, questions, full)
+    assert channel.search([], 3, []) == []
+    assert channel.search(unusable, 3, [Filter()] * len(unusable)) == [[] for _ in unusable]
+
+
+def check_encoder(
+    encoder: Encoder,
+    passages: Sequence[Passage],
+    questions: Sequence[Question],
+    side: Side,
+    *,
+    tolerance: float = 1e-5,
+) -> None:
+    """Check an encoder on passages that it encodes and questions that have the side.
+
+    Args:
+        tolerance: how far a vector may move with the batch it is encoded in; sums of single
+            precision in another order by default.
+    """
+    assert encoder.name
+    assert all(encoder.encodes(passage) for passage in passages)
+    together = encoder.encode_passages(passages)
+    asked = encoder.encode_questions(questions, side)
+    for embeddings, n in ((together, len(passages)), (asked, len(questions))):
+        assert embeddings.values.dtype == np.float32
+        assert embeddings.values.ndim == 2
+        assert embeddings.lengths.dtype == np.int32
+        assert embeddings.lengths.shape == (n,)
+        assert embeddings.lengths.min() >= 1
+        assert embeddings.lengths.sum() == len(embeddings.values)
+        assert np.isfinite(embeddings.values).all()
+        if encoder.normalised:
+            norms = np.linalg.norm(embeddings.values, axis=1)
+            np.testing.assert_allclose(norms, 1, atol=1e-4)
+    d = together.values.shape[1]
+    assert asked.values.shape[1] == d
+    none = encoder.encode_passages([])
+    assert none.values.shape == (0, d)
+    assert none.lengths.shape == (0,)
+    assert encoder.encode_questions([], side).values.shape == (0, d)
+    alone = [encoder.encode_passages([passage]).values for passage in passages]
+    np.testing.assert_allclose(np.concatenate(alone), together.values, atol=tolerance)
+
+
+def _check_order(ranking: Sequence[ScoredRow], n_rows: int) -> None:
+    assert all(0 <= hit.row < n_rows for hit in ranking)
+    assert len({hit.row for hit in ranking}) == len(ranking)
+    assert list(ranking) == sorted(ranking, key=lambda hit: (-hit.score, hit.row))
+
+
+def _check_same(
+    found: Sequence[Sequence[ScoredRow]], expected: Sequence[Sequence[ScoredRow]]
+) -> None:
+    """Compare rankings; scores may differ in the last bits that a filter's query moves."""
+    assert [[hit.row for hit in ranking] for ranking in found] == [
+        [hit.row for hit in ranking] for ranking in expected
+    ]
+    for one, two in zip(found, expected, strict=True):
+        np.testing.assert_allclose(
+            [hit.score for hit in one], [hit.score for hit in two], rtol=1e-4, atol=2e-3
+        )
+
+
+def _check_one_by_one(
+    channel: Channel, questions: Sequence[Question], full: Sequence[Sequence[ScoredRow]]
+) -> None:
+    alone = [channel.search([each], max(1, len(full[0])), [Filter()])[0] for each in questions]
+    for one, ranking in zip(alone, full, strict=True):
+        assert one == list(ranking[: len(one)])
+
+
+def check_generator(generator: Generator, prompts: Sequence[Prompt]) -> None:
+    """Check a generator on prompts: one text for each, and only markers that mean something.
+
+    Args:
+        prompts: at least one with evidence and one without.
+    """
+    assert generator.name
+    assert generator.generate([]) == []
+    generations = generator.generate(prompts)
+    assert len(generations) == len(prompts)
+    for prompt, generation in zip(prompts, generations, strict=True):
+        assert generation.text.strip()
+        assert generation.confidence is None or 0 <= generation.confidence <= 1
+        cited = cite(generation.text, prompt)
+        assert cited.error is None
+        assert not (generation.abstained and cited.citations)
+    alone = [generator.generate([prompt])[0] for prompt in prompts]
+    assert [one.text for one in alone] == [one.text for one in generations]
