@@ -1,0 +1,1 @@
+"""What `make.py` puts together: phantoms, texts and the textbook of the sample corpus."""

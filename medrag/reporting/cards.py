@@ -1,0 +1,202 @@
+"""One citation, as a card: its words, its picture, where it is from and how it was found."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from medrag.records import Answer, Citation, Hit, Part, Passage, Source
+from medrag.reporting.evidence import Picture, passage_pictures
+from medrag.reporting.facts import readable
+from medrag.reporting.markup import Html, element, joined
+from medrag.reporting.words import highlighted, repeated
+
+# What the reader must not take for the patient in question.
+_OTHERS = frozenset({"report", "case"})
+_LONG = 1500
+_ROWS = 40
+_KINDS = {
+    "text": "text", "page": "page", "figure": "figure", "table": "table", "image": "image",
+    "report": "report", "case": "case", "term": "term", "fact": "fact",
+}  # fmt: skip
+
+
+def citation_card(
+    citation: Citation, answer: Answer, roots: Mapping[str, Path], *, anchor: str, back: str | None
+) -> Html:
+    """Show what a marker points to.
+
+    Args:
+        roots: folder of each corpus on this machine; one that is missing leaves the words.
+        anchor: what the ids of this answer begin with.
+        back: id of the place where the answer uses the marker; None if its text does not.
+    """
+    passage, marker = citation.passage, citation.marker
+    claims = [claim.text for claim in answer.claims if marker in claim.markers]
+    head = element(
+        "header",
+        element("span", str(marker), class_="number"),
+        element("span", _KINDS.get(passage.kind, passage.kind), class_="kind"),
+        _warning(passage),
+        element("span", source_line(passage.source), class_="source"),
+        _back(back),
+    )
+    pictures = passage_pictures(passage, roots.get(passage.source.corpus))
+    shown = element("div", *map(picture_figure, pictures), class_="pictures") if pictures else ""
+    words = element("div", *_words(passage, claims), class_="words", lang=passage.source.language)
+    body = element("div", words, shown, class_="body")
+    return element(
+        "li", head, body, _found(citation, answer), class_=f"card {passage.kind}",
+        id=f"{anchor}e{marker}", tabindex="-1",
+    )  # fmt: skip
+
+
+def source_line(source: Source) -> str:
+    """Say where a passage stands: corpus, document, pages, domain, time, licence."""
+    pages = sorted({region.page for region in source.regions if region.page is not None})
+    noun = "pages" if len(pages) > 1 else "page"
+    parts = [
+        source.corpus,
+        source.document,
+        f"{noun} {', '.join(map(str, pages))}" if pages else "",
+        source.domain or "",
+        source.time or "",
+        source.licence or "",
+    ]
+    return " · ".join(part for part in parts if part)
+
+
+def picture_figure(picture: Picture) -> Html:
+    """Show a picture with its place below, or why there is none."""
+    if picture.uri is None:
+        where = f"{picture.place}: " if picture.place else ""
+        return element("p", where, picture.problem, class_="missing")
+    image = element(
+        "img", src=picture.uri, alt=picture.alt, width=picture.width, height=picture.height
+    )
+    below = element("figcaption", picture.place) if picture.place else ""
+    return element("figure", image, below)
+
+
+def hit_list(hits: Iterable[Hit]) -> Html:
+    """List hits in a line or two each, without pictures."""
+    return element("ul", *map(_hit, hits), class_="hits")
+
+
+def _hit(hit: Hit) -> Html:
+    passage = hit.passage
+    return element(
+        "li",
+        element("span", _KINDS.get(passage.kind, passage.kind), class_="kind"),
+        element("span", source_line(passage.source), class_="source"),
+        element("span", f"rank {hit.rank}, score {_number(hit.score)}", class_="score"),
+        element("p", _short(passage.text or ", ".join(i.path for i in passage.images)), dir="auto"),
+    )
+
+
+def _warning(passage: Passage) -> Html:
+    if passage.kind not in _OTHERS:
+        return Html("")
+    told = "This is another patient's. It says nothing of the patient in question."
+    return element("span", "another patient", class_="kind other", title=told)
+
+
+def _back(back: str | None) -> Html:
+    if back is None:
+        return Html("")
+    return element("a", "↑ answer", href=f"#{back}", class_="back")
+
+
+def _words(passage: Passage, claims: Sequence[str]) -> list[Html]:
+    fields, language = passage.fields, passage.source.language
+    if passage.kind == "fact":
+        return [_fact(fields, passage.text)]
+    if passage.kind == "table" and _is_grid(fields.get("rows")):
+        caption = _paragraph(_first_line(passage.text), claims, language)
+        return [caption, _grid(fields["rows"], claims, language)]
+    if isinstance(sections := fields.get("sections"), Mapping) and sections:
+        return [
+            element("p", element("b", f"{str(name).capitalize()}. "),
+                    highlighted(str(words), claims, language), dir="auto")
+            for name, words in sections.items()
+        ]  # fmt: skip
+    titles = [_title(fields)] if fields.get("title") else []
+    if len(passage.text) > _LONG:
+        return [*titles, _folded(passage.text, claims, language)]
+    paragraphs = [each for each in passage.text.split("\n") if each.strip()]
+    return [*titles, *(_paragraph(each, claims, language) for each in paragraphs)]
+
+
+def _paragraph(words: str, claims: Sequence[str], language: str) -> Html:
+    return element("p", highlighted(words, claims, language), dir="auto")
+
+
+def _folded(words: str, claims: Sequence[str], language: str) -> Html:
+    """Fold a long passage away behind its beginning."""
+    cut = words.rfind(" ", 0, 420)
+    begin = words[: cut if cut > 0 else 420]
+    return element(
+        "details",
+        element("summary", begin, " … ", element("span", "whole passage", class_="more")),
+        element("p", highlighted(words, claims, language), dir="auto"),
+    )
+
+
+def _title(fields: Mapping[str, Any]) -> Html:
+    return element("p", str(fields["title"]), class_="title", dir="auto")
+
+
+def _fact(fields: Mapping[str, Any], words: str) -> Html:
+    if not (fields.get("head") and fields.get("tail")):
+        return element("p", words, dir="auto")
+    return element(
+        "p",
+        element("b", str(fields["head"])),
+        element("span", f" {readable(str(fields.get('relation', '')))} ", class_="relation"),
+        element("b", str(fields["tail"])),
+        dir="auto",
+    )
+
+
+def _is_grid(rows: object) -> bool:
+    return isinstance(rows, list | tuple) and all(isinstance(row, list | tuple) for row in rows)
+
+
+def _grid(rows: Sequence[Sequence[object]], claims: Sequence[str], language: str) -> Html:
+    """Set a table; the rows that claims repeat are marked."""
+    lines = []
+    for number, row in enumerate(rows[:_ROWS]):
+        cells = ["" if cell is None else str(cell) for cell in row]
+        name = "th" if number == 0 else "td"
+        marked = number > 0 and repeated(" ".join(cells), claims, language)
+        written = (element(name, cell, dir="auto") for cell in cells)
+        lines.append(element("tr", *written, class_="marked" if marked else None))
+    left = len(rows) - _ROWS
+    more = element("p", f"{left} more rows not shown", class_="missing") if left > 0 else ""
+    return joined(element("div", element("table", *lines), class_="scroll"), more)
+
+
+def _first_line(words: str) -> str:
+    return words.split("\n", 1)[0]
+
+
+def _found(citation: Citation, answer: Answer) -> Html:
+    """Say with which score the passage was found, and what each channel thought of it."""
+    parts: Mapping[str, Part] = {}
+    for hit in answer.selection.kept:
+        if hit.passage.id == citation.passage.id:
+            parts = hit.parts
+    channels = [
+        element("span", element("b", name), f" rank {part.rank}, {_number(part.score)}")
+        for name, part in parts.items()
+    ]
+    score = element("span", element("b", "score"), f" {_number(citation.score)}")
+    return element("footer", score, *channels, class_="found")
+
+
+def _number(value: float) -> str:
+    return f"{value:.4g}"
+
+
+def _short(words: str, n: int = 220) -> str:
+    folded = " ".join(words.split())
+    return folded if len(folded) <= n else folded[: n - 1] + "…"
