@@ -1,0 +1,183 @@
+"""`medrag search` and `medrag ask`: a ranking, and a cited answer."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from medrag.cli.output import line, message, shortened, show, show_json, table
+
+if TYPE_CHECKING:
+    from medrag.config import Index
+    from medrag.records import Answer, Filter, Hit, Passage
+
+Images = Annotated[
+    list[Path] | None,
+    typer.Option("--image", help="A picture that the question is about; may repeat."),
+]
+Kinds = Annotated[list[str] | None, typer.Option("--kind", help="Only passages of this kind.")]
+Domains = Annotated[list[str] | None, typer.Option("--domain", help="Only this domain.")]
+Corpora = Annotated[list[str] | None, typer.Option("--corpus", help="Only this corpus.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+_WIDTH = 160
+
+
+def search(
+    name: Annotated[str, typer.Argument(help="An index: a name under ./indexes, or a folder.")],
+    text: Annotated[str, typer.Argument(help="What to look for.")] = "",
+    image: Annotated[Path | None, typer.Option(help="A picture to look for.")] = None,
+    channel: Annotated[list[str] | None, typer.Option(help="Use only this channel.")] = None,
+    k: Annotated[int, typer.Option(min=1, help="Hits at most.")] = 10,
+    kind: Kinds = None,
+    domain: Domains = None,
+    corpus: Corpora = None,
+    as_json: AsJson = False,
+) -> None:
+    """Rank the passages of an index for a text, a picture, or both."""
+    _need_question(text, image)
+    from medrag.cli.shapes import search_json
+    from medrag.config import open_index
+
+    with open_index(name) as index:
+        check_names("channel", channel, index.channels)
+        wanted = _filter(index, kind, domain, corpus)
+        hits = index.search(text, image=image, k=k, channels=channel, filter=wanted)
+    if as_json:
+        show_json(search_json(text, hits))
+    elif hits:
+        show("\n".join(_hit_lines(hits)))
+    else:
+        message("nothing found")
+
+
+def ask(
+    pipeline: Annotated[str, typer.Argument(help="A pipeline, such as sample, or a YAML file.")],
+    text: Annotated[str, typer.Argument(help="The question.")] = "",
+    image: Images = None,
+    index: Annotated[
+        str | None, typer.Option(help="The index to ask, instead of the pipeline's own.")
+    ] = None,
+    option: Annotated[
+        list[str] | None, typer.Option(help="An option of a multiple-choice question; may repeat.")
+    ] = None,
+    subject: Annotated[
+        str | None, typer.Option(help="The patient, whose passages stay out.")
+    ] = None,
+    study: Annotated[str | None, typer.Option(help="The study, whose passages stay out.")] = None,
+    time: Annotated[str | None, typer.Option(help="When it is asked, as 2024-05-31.")] = None,
+    kind: Kinds = None,
+    domain: Domains = None,
+    corpus: Corpora = None,
+    no_guard: Annotated[
+        bool, typer.Option("--no-guard", help="Let the question's own picture and patient count.")
+    ] = False,
+    k: Annotated[int | None, typer.Option(min=1, help="Hits to retrieve.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write the answer as a page, too.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Answer a question from an index, with citations."""
+    _need_question(text, *(image or ()))
+    _need_time(time)
+    from medrag.cli.shapes import answer_json
+    from medrag.config import load_pipeline
+    from medrag.records import Question
+
+    choices = {} if k is None else {"k": k}
+    if no_guard:
+        choices["guard"] = False
+    built = load_pipeline(pipeline, index=index, **choices)
+    question = Question(
+        text=text, images=tuple(image or ()), options=tuple(option or ()),
+        subject=subject, study=study, time=time,
+    )  # fmt: skip
+    answer = built.answer(question, allow=_filter(built.index, kind, domain, corpus))
+    if html is not None:
+        from medrag.reporting import answer_page
+
+        html.write_text(answer_page([answer], roots=built.index.roots), encoding="utf-8")
+        message(f"wrote {html}")
+    if as_json:
+        show_json(answer_json(answer))
+    else:
+        show_answer(answer)
+    if answer.error:
+        message(answer.error, error=True)
+        raise typer.Exit(1)
+
+
+def show_answer(answer: "Answer") -> None:
+    """Print an answer and, below it, what its markers point to."""
+    show("\n".join(line(each) for each in answer.text.splitlines()) or "(no text)")
+    for citation in answer.citations:
+        show(f"  [{citation.marker}] {place_of(citation.passage)}")
+        show(f"      {shortened(_words(citation.passage), _WIDTH)}")
+    if answer.excluded:
+        message(
+            f"kept out: {len(answer.excluded)} passages of the question's own picture or patient"
+        )
+    if answer.near_duplicates:
+        message(f"looks like the question's picture: {len(answer.near_duplicates)} of the hits")
+
+
+def place_of(passage: "Passage") -> str:
+    """Say where a passage stands: kind, corpus, document, pages."""
+    source = passage.source
+    pages = sorted({region.page for region in source.regions if region.page is not None})
+    listed = f", page {', '.join(map(str, pages))}" if pages else ""
+    return line(f"{passage.kind}, {source.corpus}: {source.document}{listed}")
+
+
+def _words(passage: "Passage") -> str:
+    return passage.text or ", ".join(image.path for image in passage.images)
+
+
+def _hit_lines(hits: Iterable["Hit"]) -> Iterable[str]:
+    for hit in hits:
+        parts = ", ".join(f"{name} {part.rank}" for name, part in hit.parts.items())
+        yield table([[f"{hit.rank}.", f"{hit.score:.4f}", f"{place_of(hit.passage)} ({parts})"]])
+        yield f"    {shortened(_words(hit.passage), _WIDTH)}"
+
+
+def _need_question(text: str, *images: Path | None) -> None:
+    if not text.strip() and not any(images):
+        raise typer.BadParameter("give a text, an --image, or both")
+    for image in images:
+        if image is not None and not image.is_file():
+            raise typer.BadParameter(f"{image} is not a file", param_hint="--image")
+
+
+def _need_time(time: str | None) -> None:
+    from datetime import datetime
+
+    try:
+        datetime.fromisoformat(time or "2000-01-01")
+    except ValueError as error:
+        raise typer.BadParameter(
+            f"expected a day such as 2024-05-31, got {time!r}", param_hint="--time"
+        ) from error
+
+
+def _filter(
+    index: "Index", kinds: list[str] | None, domains: list[str] | None, corpora: list[str] | None
+) -> "Filter":
+    from medrag.records import KINDS, Filter
+
+    check_names("kind", kinds, KINDS)
+    check_names("corpus", corpora, index.corpora)
+    check_names("domain", domains, index.domains if domains else ())
+    return Filter(
+        kinds=frozenset(kinds or ()),
+        domains=frozenset(domains or ()),
+        corpora=frozenset(corpora or ()),
+    )
+
+
+def check_names(what: str, names: Iterable[str] | None, known: Iterable[str]) -> None:
+    from medrag.config.place import unknown
+
+    there = list(known)
+    for name in names or ():
+        if name not in there:
+            raise typer.BadParameter(unknown(what, name, there), param_hint=f"--{what}")

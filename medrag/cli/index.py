@@ -1,0 +1,242 @@
+"""`medrag index`: build an index and look after it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from medrag.cli.output import message, show, show_json, table
+from medrag.cli.progress import Bars
+from medrag.errors import MedragError
+
+if TYPE_CHECKING:
+    from medrag.build import BuildReport
+
+app = typer.Typer(help="Build and keep an index.", no_args_is_help=True, rich_markup_mode=None)
+
+Name = Annotated[str, typer.Argument(help="A name under ./indexes, or a folder.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Workers = Annotated[int, typer.Option(min=1, help="Processes that read files.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Exit 1 if anything could not be read.")]
+
+
+@app.command()
+def build(
+    name: Name,
+    sources: Annotated[
+        list[Path] | None,
+        typer.Option("--from", help="A file, folder or corpus card to read; may repeat."),
+    ] = None,
+    recipe: Annotated[
+        str | None, typer.Option(help="An index recipe instead; by default the one of that name.")
+    ] = None,
+    channel: Annotated[
+        list[str] | None,
+        typer.Option(help="lexical, image, graph, or NAME=MODEL such as text=minilm; may repeat."),
+    ] = None,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Remove files that are no longer given.")
+    ] = False,
+    workers: Workers = 1,
+    strict: Strict = False,
+    as_json: AsJson = False,
+) -> None:
+    """Build an index, or bring it up to date; what did not change is not read again.
+
+    Without --channel, every channel is made that needs no download and fits the files.
+    """
+    if sources and recipe:
+        raise typer.BadParameter("give --from or --recipe, not both")
+    from medrag.config.building import update_index
+
+    with Bars() as bars:
+        report = update_index(
+            name,
+            sources=sources or (),
+            recipe=None if sources else recipe or Path(name).name,
+            channels=channel or None,
+            workers=workers,
+            progress=bars,
+            prune=prune,
+        )
+    _tell(report, as_json=as_json, strict=strict)
+
+
+@app.command()
+def add(
+    name: Name,
+    sources: Annotated[list[Path], typer.Argument(help="Files, folders or corpus cards to add.")],
+    workers: Workers = 1,
+    strict: Strict = False,
+    as_json: AsJson = False,
+) -> None:
+    """Add files to an index, with the channels that it has."""
+    from medrag.config import open_index
+    from medrag.config.building import update_index
+
+    with open_index(name) as index, Bars() as bars:
+        report = update_index(
+            name,
+            sources=sources,
+            channels={each: entry.spec for each, entry in index.store.manifest.channels.items()},
+            workers=workers,
+            progress=bars,
+        )
+    _tell(report, as_json=as_json, strict=strict)
+
+
+@app.command()
+def remove(
+    name: Name,
+    documents: Annotated[
+        list[str], typer.Argument(help="Documents as citations name them, or CORPUS/DOCUMENT.")
+    ],
+    purge: Annotated[
+        bool, typer.Option("--purge", help="Leave nothing of them in the index folder.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Remove documents from an index; their files are not touched."""
+    from medrag.indexing import maintenance
+
+    with _names_checked():
+        removed = maintenance.remove(_folder(name), documents, purge=purge)
+    if as_json:
+        documents_json = ["/".join(each) for each in removed.documents]
+        show_json({"documents": documents_json, "n_passages": removed.n_passages})
+    else:
+        show(f"removed {len(removed.documents)} documents, {removed.n_passages} passages")
+
+
+@app.command()
+def compact(name: Name, as_json: AsJson = False) -> None:
+    """Write an index again without what was removed, and join small segments."""
+    from medrag.indexing import maintenance
+
+    done = maintenance.compact(_folder(name))
+    if as_json:
+        show_json(asdict(done))
+    else:
+        show(
+            f"{done.segments_before} segments became {done.segments}, "
+            f"{done.bytes_before / 1e6:.1f} MB became {done.bytes / 1e6:.1f} MB"
+        )
+
+
+@app.command()
+def verify(
+    name: Name,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Drop damaged segments; the next build reads anew.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Read an index whole and compare it with its manifest; exit 1 if it is damaged."""
+    from medrag.indexing import maintenance
+    from medrag.indexing.checking import verify as examine
+
+    folder = _folder(name)
+    problems = examine(folder)
+    dropped = maintenance.repair(folder) if repair and problems else []
+    if as_json:
+        show_json({"problems": [asdict(each) for each in problems], "dropped": dropped})
+    elif not problems:
+        show(f"{folder} is sound")
+    for each in problems:
+        message(f"{each.place}: {each.problem}", error=True)
+    if dropped:
+        message(f"dropped {', '.join(dropped)}; build again to read their sources anew")
+    elif problems and not repair:
+        message(f"drop what is damaged: medrag index verify {name} --repair")
+    if problems and not repair:
+        raise typer.Exit(1)
+
+
+@app.command()
+def info(name: Name, as_json: AsJson = False) -> None:
+    """Say what an index holds."""
+    from medrag.cli.tables import info_table
+    from medrag.indexing import maintenance
+
+    found = maintenance.info(_folder(name))
+    if as_json:
+        show_json(found)
+    else:
+        show(info_table(found))
+
+
+@app.command()
+def move(
+    name: Name,
+    roots: Annotated[
+        list[str] | None, typer.Argument(help="CORPUS=FOLDER: where its files are now.")
+    ] = None,
+    copy_sources: Annotated[
+        bool, typer.Option("--copy-sources", help="Copy the files into the index.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Tell an index where its sources are now, or take them along."""
+    pairs = dict(each.partition("=")[::2] for each in roots or ())
+    if not all(pairs.values()) or not (pairs or copy_sources):
+        raise typer.BadParameter("give CORPUS=FOLDER, or --copy-sources")
+    from medrag.indexing import maintenance
+
+    given = {corpus: Path(folder).expanduser() for corpus, folder in pairs.items()}
+    with _names_checked():
+        moved = maintenance.move(_folder(name), given, copy_sources=copy_sources)
+    found = {corpus: str(folder) for corpus, folder in moved.roots.items()}
+    missing = ["/".join(each) for each in moved.missing]
+    if as_json:
+        show_json({"roots": found, "n_copied": moved.n_copied, "missing": missing})
+        return
+    show(table(found.items()))
+    if copy_sources:
+        show(f"copied {moved.n_copied} files")
+    for each in missing:
+        message(f"not found, so not copied: {each}", error=True)
+
+
+def summary(report: "BuildReport") -> str:
+    """Say what a build did, in a few lines."""
+    from medrag.cli.tables import build_table
+
+    if not (report.added or report.changed or report.failed or any(report.encoded.values())):
+        return (
+            f"nothing to do: {report.unchanged} files are in {report.folder} as they are "
+            f"({report.n_passages} passages, {report.seconds:.1f} s)"
+        )
+    return build_table(report)
+
+
+def _folder(name: str) -> Path:
+    from medrag.config.index import existing
+
+    return existing(name)
+
+
+@contextmanager
+def _names_checked() -> Iterator[None]:
+    """Turn a name that an index does not know into an error of the world."""
+    try:
+        yield
+    except ValueError as error:
+        raise MedragError(str(error)) from error
+
+
+def _tell(report: "BuildReport", *, as_json: bool, strict: bool) -> None:
+    from medrag.cli.tables import build_json
+
+    if as_json:
+        show_json(build_json(report))
+    else:
+        show(summary(report))
+    for each in report.failed:
+        message(f"failed: {each.corpus}: {each.problem or each.document}", error=True)
+    lost = bool(report.failed or report.unreadable or any(one.failed for one in report.unknown))
+    if strict and lost:
+        message("something could not be read, and --strict was asked for", error=True)
+        raise typer.Exit(1)

@@ -1,0 +1,86 @@
+"""The command `medrag`.
+
+Results go to stdout, messages to stderr. Exit 0: fine; 1: the world is wrong (a file, an index, a
+recipe); 2: misuse; 130: interrupted.
+"""
+
+import sys
+from errno import EPIPE
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from medrag.cli import ask, check, demo, evaluate, index
+from medrag.cli.output import message, prepare_streams
+from medrag.errors import MedragError
+
+
+class Guarded(TyperGroup):
+    """Turn errors of the world into one line on stderr and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            message("interrupted; an index that was being written stays at its last good state")
+            raise typer.Exit(130) from None
+        except MedragError as error:
+            if ctx.params.get("debug"):
+                raise
+            message(str(error), error=True)
+            raise typer.Exit(1) from None
+        except OSError as error:
+            if ctx.params.get("debug") or error.errno == EPIPE:
+                raise
+            message(f"{error.filename or 'the system'}: {error.strerror or error}", error=True)
+            raise typer.Exit(1) from None
+
+
+app = typer.Typer(
+    name="medrag",
+    cls=Guarded,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from medrag import __version__
+
+        typer.echo(f"medrag {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    debug: Annotated[bool, typer.Option(help="Show the traceback of an error.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Answer questions about medical images from your own library, with citations.
+
+    For research and education; not for clinical use.
+    """
+    # Both are read elsewhere: by Guarded, and by the callback.
+    _ = debug, version
+
+
+app.command("demo")(demo.demo)
+app.add_typer(index.app, name="index")
+app.command("search")(ask.search)
+app.command("ask")(ask.ask)
+app.add_typer(evaluate.app, name="eval")
+app.command("check")(check.check)
+app.command("doctor")(check.doctor)
+
+
+def main() -> None:
+    """Run the command line."""
+    prepare_streams()
+    sys.exit(app())

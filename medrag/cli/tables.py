@@ -1,0 +1,121 @@
+"""A build and an index as tables and as JSON."""
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from medrag.cli.output import shortened, table
+from medrag.codec import Json
+
+if TYPE_CHECKING:
+    from medrag.build import BuildReport
+
+# So many single files are named below a table of counts.
+_NAMED = 20
+_WIDTH = 100
+
+
+def build_json(report: "BuildReport") -> Json:
+    """Every count of the report, and a row for each file that failed or is not read."""
+    return {
+        "folder": str(report.folder),
+        "added": report.added,
+        "changed": report.changed,
+        "unchanged": report.unchanged,
+        "failed": [
+            {"corpus": f.corpus, "document": f.document, "kind": f.kind, "problem": f.problem}
+            for f in report.failed
+        ],
+        "n_passages": report.n_passages,
+        "passages": dict(report.passages),
+        "pages": report.pages,
+        "skipped": dict(left_out(report)),
+        "unreadable": report.unreadable,
+        "unknown": [
+            {"corpus": s.source.corpus, "document": s.source.document, "reason": s.reason,
+             "detail": s.detail, "failed": s.failed}
+            for s in report.unknown
+        ],
+        "missing": [list(each) for each in report.missing],
+        "encoded": dict(report.encoded),
+        "seconds": report.seconds,
+    }  # fmt: skip
+
+
+def build_table(report: "BuildReport") -> str:
+    """Say what was indexed, what was left out and why, and what failed."""
+    from medrag.ingestion.reasons import REASONS
+
+    files = [
+        ("added", report.added), ("changed", report.changed), ("unchanged", report.unchanged),
+        ("failed", len(report.failed)), ("not read", len(report.unknown)),
+    ]  # fmt: skip
+    pages = f", {report.pages} pages" if report.pages else ""
+    lines = [
+        f"{report.folder}: {report.n_passages} passages in {report.seconds:.1f} s",
+        table([("files", counts(dict(files)))], indent="  "),
+        table([("new   ", (counts(report.passages) or "no passages") + pages)], indent="  "),
+    ]
+    if any(report.encoded.values()):
+        lines.append(table([("channels", f"encoded {counts(report.encoded)}")], indent="  "))
+    reasons = left_out(report)
+    if reasons:
+        lines.append("  left out or read in part:")
+        rows = [(str(n), code, REASONS.get(code, "")) for code, n in reasons.most_common()]
+        lines.append(table(rows, indent="    "))
+    lines += _named(report)
+    if report.missing:
+        lines.append(f"  no longer given, but kept: {len(report.missing)} files")
+    return "\n".join(lines)
+
+
+def counts(numbers: Mapping[str, int]) -> str:
+    """Join counts, those of 0 left out."""
+    return ", ".join(f"{n} {name}" for name, n in numbers.items() if n)
+
+
+def left_out(report: "BuildReport") -> Counter[str]:
+    """Count by reason what is not in the index, whole files included."""
+    return Counter(dict(report.skipped)) + Counter(each.reason for each in report.unknown)
+
+
+def _named(report: "BuildReport") -> list[str]:
+    """Name the files of no known type; those left out for a plain reason are only counted."""
+    unknown = [each for each in report.unknown if each.reason == "unknown_type" or each.failed]
+    rows = [(each.source.document, shortened(each.detail, _WIDTH)) for each in unknown[:_NAMED]]
+    lines = [table(rows, indent="    ")] if rows else []
+    if len(unknown) > _NAMED:
+        lines.append(f"    and {len(unknown) - _NAMED} more (--json lists all)")
+    return ["  files that no reader knows:", *lines] if lines else []
+
+
+def info_table(info: Mapping[str, Any]) -> str:
+    """Say what an index holds: passages, channels, corpora, and what is not in it."""
+    rows = [
+        ("folder", info["folder"]),
+        ("passages", f"{info['n_passages']} ({counts(info['passages'])})"),
+        ("documents", str(info["n_documents"])),
+        ("size", f"{info['bytes'] / 1e6:.1f} MB in {info['n_segments']} segments"),
+    ]
+    lines = [table(rows), "channels"]
+    lines.append(table([_channel_row(*each) for each in info["channels"].items()], indent="  "))
+    lines.append("corpora")
+    lines.append(table([_corpus_row(*each) for each in info["corpora"].items()], indent="  "))
+    if info["skipped"]:
+        lines.append(f"left out  {counts(info['skipped'])}")
+    if info["unknown"]:
+        lines.append(f"not read  {len(info['unknown'])} files")
+    lines += [f"failed    {each['corpus']}/{each['document']}" for each in info["failures"]]
+    lines += [f"damaged   {name}: {problem}" for name, problem in info["damaged"].items()]
+    return "\n".join(lines)
+
+
+def _channel_row(name: str, channel: Mapping[str, Any]) -> tuple[str, str, str]:
+    n = channel.get("n_passages")
+    return name, channel["kind"], "" if n is None else f"{n} passages"
+
+
+def _corpus_row(name: str, corpus: Mapping[str, Any]) -> tuple[str, str, str]:
+    held = f"{corpus['n_documents']} documents, {corpus['n_passages']} passages"
+    lost = "" if corpus["root_exists"] else ", not there: medrag index move"
+    return name, held, f"{corpus['root']}{lost}"

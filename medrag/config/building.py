@@ -1,0 +1,134 @@
+"""Build an index from files, folders, cards, or a recipe."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from medrag.build import ChannelPlan, SourceFile, build
+from medrag.config.cards import GIVEN
+from medrag.config.channels import channel_specs, fitting_channels
+from medrag.config.components import planned
+from medrag.config.discovery import Sourced, discover
+from medrag.config.index import Index, located, open_index
+from medrag.config.place import Place
+from medrag.config.recipes import ChannelRecipe, planned_channels, read_index_recipe
+from medrag.identity import load_key
+from medrag.protocols import Ingestor, Progress
+from medrag.records import Corpus
+
+if TYPE_CHECKING:
+    from medrag.build import BuildReport
+    from medrag.indexing.manifest import Manifest
+
+Channels = Mapping[str, Any] | Sequence[str]
+
+
+def build_index(
+    folder: str | Path,
+    *,
+    sources: Iterable[Sourced] = (),
+    recipe: str | Path | None = None,
+    channels: Channels | None = None,
+    workers: int = 1,
+    progress: Progress | None = None,
+    prune: bool = False,
+) -> Index:
+    """Build an index, or bring one up to date, and open it; see `update_index`."""
+    update_index(
+        folder,
+        sources=sources,
+        recipe=recipe,
+        channels=channels,
+        workers=workers,
+        progress=progress,
+        prune=prune,
+    )
+    return open_index(folder)
+
+
+def update_index(
+    folder: str | Path,
+    *,
+    sources: Iterable[Sourced] = (),
+    recipe: str | Path | None = None,
+    channels: Channels | None = None,
+    workers: int = 1,
+    progress: Progress | None = None,
+    prune: bool = False,
+) -> "BuildReport":
+    """Build an index, or bring one up to date. Files that did not change are not read again.
+
+    Args:
+        folder: of the index, or the name of one under ./indexes.
+        sources: files, folders and corpus cards.
+        recipe: an index recipe instead: a name, or a path.
+        channels: names such as "lexical" and "text=MODEL", or what a recipe says below `channels`;
+            None for those of the recipe, or every one that needs no download and fits the files.
+            Channels that the index has already stay in any case.
+        workers: processes that read files.
+        prune: remove the files that the index holds and the sources lack.
+
+    Raises:
+        RecipeError: if a source does not exist, or a recipe or card cannot be built.
+        ValueError: if there are neither sources nor a recipe, or both.
+    """
+    given = list(sources)
+    if bool(given) == (recipe is not None):
+        raise ValueError("give either sources or a recipe")
+    place = located(folder)
+    manifest = _manifest(place)
+    wanted: Mapping[str, ChannelRecipe] | None = (
+        None if channels is None else planned_channels(channel_specs(channels), Place("channels"))
+    )
+    if recipe is not None:
+        plan = read_index_recipe(recipe)
+        given, wanted = list(plan.cards), wanted or plan.channels
+    found = discover(given, taken=_corpora(place, manifest))
+    chosen = {**_kept(place, manifest), **(_fitting(found.files) if wanted is None else wanted)}
+    return build(
+        place,
+        found.files,
+        ingestor=Ingestors(load_key()),
+        channels={name: ChannelPlan(each.spec, each.encoder) for name, each in chosen.items()},
+        workers=workers,
+        progress=progress,
+        unknown=found.skipped,
+        prune=prune,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Ingestors:
+    """Make the ingestor of a file. Picklable, so that workers can."""
+
+    key: bytes
+
+    def __call__(self, file: SourceFile) -> Ingestor:
+        spec = {"kind": file.kind, **file.options}
+        plan = planned("ingestor", spec, Place(str(file.path)), given=GIVEN)
+        ingestor: Ingestor = plan(corpus=file.corpus, key=self.key)
+        return ingestor
+
+
+def _fitting(files: Sequence[SourceFile]) -> dict[str, ChannelRecipe]:
+    fitting = fitting_channels(files)
+    return planned_channels(fitting, Place("channels")) if fitting else {}
+
+
+def _manifest(folder: Path) -> "Manifest | None":
+    from medrag.indexing.manifest import NAME, read_manifest
+
+    return read_manifest(folder) if (folder / NAME).is_file() else None
+
+
+def _corpora(folder: Path, manifest: "Manifest | None") -> list[Corpus]:
+    entries = manifest.corpora.values() if manifest else ()
+    return [Corpus(each.name, folder / each.root) for each in entries]
+
+
+def _kept(folder: Path, manifest: "Manifest | None") -> dict[str, ChannelRecipe]:
+    if manifest is None or not manifest.channels:
+        return {}
+    specs = {name: entry.spec for name, entry in manifest.channels.items()}
+    return planned_channels(specs, Place(str(folder), ("channels",)))

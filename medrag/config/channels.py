@@ -1,0 +1,75 @@
+"""Which channels an index gets when no recipe says so."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from medrag.build import SourceFile
+from medrag.config.place import unknown
+from medrag.config.references import names_pictures
+from medrag.errors import RecipeError
+
+_WEIGHTLESS: Mapping[str, Mapping[str, Any]] = {
+    "lexical": {"kind": "lexical"},
+    "image": {"kind": "dense", "encoder": {"kind": "descriptor"}, "side": "image"},
+    "graph": {"kind": "graph"},
+}
+_PICTURED = frozenset({"image", "captions", "dicom", "nifti", "textbook"})
+_MAYBE_PICTURED = frozenset({"report", "case"})
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+
+
+def fitting_channels(files: Iterable[SourceFile]) -> dict[str, Mapping[str, Any]]:
+    """Give every channel that needs no download and has something to hold."""
+    listed = list(files)
+    kinds = {file.kind for file in listed}
+    fitting = ["lexical"] if listed else []
+    if kinds & _PICTURED or any(
+        names_pictures(file.path) for file in listed if file.kind in _MAYBE_PICTURED
+    ):
+        fitting.append("image")
+    if "graph" in kinds:
+        fitting.append("graph")
+    return {name: _WEIGHTLESS[name] for name in fitting}
+
+
+def channel_specs(channels: Mapping[str, Any] | Sequence[str]) -> dict[str, Any]:
+    """Turn channels as a person names them into what a recipe would say.
+
+    Args:
+        channels: "lexical", "image", "graph", or "NAME=MODEL" with the hub id or the folder of a
+            sentence-transformers model; a mapping may hold models, or whole specifications.
+
+    Raises:
+        RecipeError: if a name is not one, or lacks its model.
+    """
+    if isinstance(channels, str):
+        channels = [channels]
+    if isinstance(channels, Mapping):
+        return {
+            name: _spec(name, each) if each is None or isinstance(each, str) else each
+            for name, each in channels.items()
+        }
+    pairs = [each.partition("=") for each in channels]
+    return {name: _spec(name, model or None) for name, _, model in pairs}
+
+
+def _spec(name: str, model: str | None) -> Mapping[str, Any]:
+    if model is None and name in _WEIGHTLESS:
+        return _WEIGHTLESS[name]
+    if name in _WEIGHTLESS:
+        raise RecipeError(f"channel {name}: takes no model, got {model!r}; write {name} alone")
+    if model is None:
+        hint = f"{unknown('channel', name, [*_WEIGHTLESS, 'text'])}; " if name != "text" else ""
+        raise RecipeError(
+            f"channel {name}: {hint}a channel of texts needs a model: "
+            f"{name}=MODEL with a hub id, a folder or a name such as minilm"
+        )
+    if not _NAME.fullmatch(name):
+        raise RecipeError(f"channel {name!r}: a name has small letters, digits, '_' and '-' only")
+    # A folder is kept absolute, so that the index opens from anywhere on this machine.
+    local = Path(model).expanduser()
+    meant = str(local.absolute()) if local.is_dir() else model
+    encoder = {"kind": "sentence", "model": meant}
+    return {"kind": "dense", "encoder": encoder, "side": "text"}

@@ -1,0 +1,239 @@
+"""An open index: its passages, its channels, and a search over them."""
+
+import inspect
+import os
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal
+
+from medrag.config.place import Place, unknown
+from medrag.config.recipes import ChannelRecipe, planned_channel
+from medrag.errors import IndexFormatError
+from medrag.protocols import Channel, PassageRows
+from medrag.records import Filter, Hit, ImageRef, Passage, Question, ScoredRow
+
+if TYPE_CHECKING:
+    from medrag.indexing.storage import Store
+
+TRUST_VARIABLE = "MEDRAG_TRUST_REMOTE_CODE"
+
+
+class Index:
+    """Passages and the channels that search them, as one folder holds them. Read-only.
+
+    Opening reads the manifest; a channel, and the model of its encoder, is loaded when a question
+    first needs it. Use it as a context manager, or close it.
+    """
+
+    def __init__(self, *, folder: Path, store: "Store") -> None:
+        self.folder = folder
+        self.rows: PassageRows = store
+        self.store = store
+        self.channels: Mapping[str, Channel] = {
+            name: _Deferred(store, name, entry.spec, Place(str(folder), ("channels", name)))
+            for name, entry in store.manifest.channels.items()
+        }
+
+    @property
+    def passages(self) -> Sequence[Passage]:
+        """The passages, read as they are asked for; `by_id` finds one by its id."""
+        return self.store.passages
+
+    @property
+    def roots(self) -> dict[str, Path]:
+        """Absolute folder of each corpus, to which documents and images are relative."""
+        return {name: self.store.corpus_root(name) for name in self.corpora}
+
+    @property
+    def corpora(self) -> tuple[str, ...]:
+        """Names of the corpora, in alphabetical order."""
+        return tuple(sorted(self.store.manifest.corpora))
+
+    @property
+    def domains(self) -> tuple[str, ...]:
+        """Domains of the passages, in alphabetical order."""
+        names = (segment.columns.values("domain") for segment in self.store.segments)
+        return tuple(sorted({name for each in names for name in each}))
+
+    def search(
+        self,
+        text: str = "",
+        *,
+        image: str | Path | None = None,
+        k: int = 10,
+        channels: Sequence[str] | None = None,
+        filter: Filter | None = None,  # noqa: A002 - the record's name
+    ) -> list[Hit]:
+        """Rank passages for a text, an image, or both.
+
+        Args:
+            image: a picture file.
+            k: passages at most.
+            channels: names of those to use; every channel that fits the question if None.
+            filter: which passages count.
+
+        Returns:
+            Hits, best first, without their images decoded; `resolve` gives a hit's image a path.
+
+        Raises:
+            ValueError: if there is neither text nor image, k is below 1, or the index lacks a
+                channel that is named.
+        """
+        from medrag.retrieval.channels import ChannelsRetriever
+
+        if not text.strip() and image is None:
+            raise ValueError("a search needs a text or an image, and got neither")
+        question = Question(text=text, images=() if image is None else (_picture(image),))
+        retriever = ChannelsRetriever(rows=self.rows, channels=self.chosen(channels))
+        return retriever.retrieve([question], k, [filter or Filter()])[0]
+
+    def chosen(self, names: Sequence[str] | None) -> dict[str, Channel]:
+        """Give channels by name, or all.
+
+        Raises:
+            ValueError: if the index lacks one.
+        """
+        for name in names or ():
+            if name not in self.channels:
+                raise ValueError(unknown(f"channel of {self.folder}", name, self.channels))
+        return {name: self.channels[name] for name in (names or self.channels)}
+
+    def resolve(self, passage: Passage) -> Passage:
+        """Make the paths of a passage's images absolute, on this machine."""
+        from medrag.images import resolved
+
+        return resolved(passage, self.store.corpus_root(passage.source.corpus))
+
+    def info(self) -> dict[str, Any]:
+        """Describe the index in JSON values: passages, channels, corpora, what was left out."""
+        from medrag.indexing.maintenance import info
+
+        return info(self.folder)
+
+    def close(self) -> None:
+        """Let go of the channels and their models; the files are mapped, and close with them."""
+        self.channels = {}
+
+    def __enter__(self) -> "Index":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def open_index(name: str | Path, *, damaged: Literal["raise", "skip"] = "raise") -> Index:
+    """Open an index for reading.
+
+    Args:
+        name: a folder, or the name of one under ./indexes.
+        damaged: "skip" opens what is whole of an index with damaged segments.
+
+    Raises:
+        IndexFormatError: if there is no index, it is damaged, or of another format.
+    """
+    from medrag.indexing.storage import open_store
+
+    folder = existing(name)
+    return Index(folder=folder, store=open_store(folder, damaged=damaged))
+
+
+def existing(name: str | Path) -> Path:
+    """Give the folder of an index that must be there.
+
+    Raises:
+        IndexFormatError: if it is not; lists the indexes under ./indexes.
+    """
+    folder = located(name)
+    if not folder.is_dir():
+        raise IndexFormatError(
+            f"there is no index {str(name)!r} ({folder} does not exist); "
+            f"{unknown('index', str(name), built_names())}; build it: medrag index build {name}"
+        )
+    return folder
+
+
+def located(name: str | Path) -> Path:
+    """Give the folder that the name of an index means: itself a path, or one under ./indexes."""
+    path = Path(name)
+    if len(path.parts) == 1 and not (path / "manifest.json").is_file():
+        return Path("indexes") / path
+    return path.expanduser()
+
+
+def built_names() -> list[str]:
+    """List the indexes under ./indexes."""
+    return sorted(path.parent.name for path in Path("indexes").glob("*/manifest.json"))
+
+
+class _Deferred:
+    """A channel that is checked and built when a question first needs it."""
+
+    def __init__(self, store: "Store", name: str, spec: Mapping[str, Any], place: Place) -> None:
+        self._store = store
+        self._name = name
+        self._spec = spec
+        self._place = place
+
+    def search(
+        self, questions: Sequence[Question], k: int, filters: Sequence[Filter]
+    ) -> list[list[ScoredRow]]:
+        if not any(self._uses(question) for question in questions):
+            return [[] for _ in questions]
+        return self._channel.search(questions, k, filters)
+
+    def _uses(self, question: Question) -> bool:
+        needs_image = self._spec.get("side") == "image"
+        return bool(question.images) if needs_image else bool(question.text or question.options)
+
+    @cached_property
+    def _channel(self) -> Channel:
+        recipe = planned_channel(self._name, self._spec, self._place)
+        refuse_foreign_code(self._spec, self._place)
+        return opened_channel(self._store, self._name, recipe)
+
+
+def opened_channel(store: "Store", name: str, recipe: ChannelRecipe) -> Channel:
+    """Build a channel on a store, with its question-time encoder."""
+    given: dict[str, Callable[[], Any]] = {
+        "store": lambda: store,
+        "name": lambda: name,
+        "folder": lambda: store.derived(name),
+        "mask": lambda: store.row_mask,
+    }
+    if recipe.encoder is not None:
+        given |= {"encoder": recipe.encoder, "side": lambda: recipe.side}
+    takes = inspect.signature(recipe.channel.constructor()).parameters
+    made = {key: make() for key, make in given.items() if key in takes}
+    channel: Channel = recipe.channel(**made)
+    return channel
+
+
+def refuse_foreign_code(spec: Mapping[str, Any], place: Place) -> None:
+    """Refuse an encoder that runs code of its own, unless this user has allowed that.
+
+    An index may come from someone else, and asks for its encoder when it is merely searched.
+
+    Raises:
+        RecipeError: if the specification says `trust_remote_code` and the environment does not.
+    """
+    encoder = spec.get("encoder")
+    if not isinstance(encoder, Mapping) or encoder.get("trust_remote_code") is not True:
+        return
+    if os.environ.get(TRUST_VARIABLE) != "1":
+        raise place.at("encoder").error(
+            f"the encoder {encoder.get('model')!r} would run Python code that comes with the "
+            f"model; if you trust it: export {TRUST_VARIABLE}=1"
+        )
+
+
+def _picture(path: str | Path) -> ImageRef:
+    from medrag.images import identified
+
+    return identified(ImageRef(str(Path(path).expanduser().absolute())))

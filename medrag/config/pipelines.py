@@ -1,0 +1,144 @@
+"""Pipeline recipes: how a question is answered, and on which index."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from medrag.config.components import Plan, planned
+from medrag.config.index import Index, open_index
+from medrag.config.lookup import found
+from medrag.config.place import Place, shown, unknown
+from medrag.config.reading import read_mapping
+from medrag.config.values import converted
+
+if TYPE_CHECKING:
+    from medrag.pipeline import Pipeline
+
+_KEYS = ("about", "index", "retrieve", "select", "answer", "k", "guard")
+# What the index gives to a retriever, and no recipe may.
+_GIVEN = frozenset({"rows", "channels"})
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineRecipe:
+    """A checked pipeline recipe. `channels`: names of those to use; None for all of the index."""
+
+    name: str
+    index: str | None
+    retrieve: Plan
+    channels: tuple[str, ...] | None
+    select: Plan
+    answer: Plan
+    options: Mapping[str, Any]
+    place: Place
+
+
+def load_pipeline(
+    recipe: str | Path,
+    *,
+    index: Index | str | Path | None = None,
+    **options: Any,
+) -> "Pipeline":
+    """Put a pipeline together.
+
+    Args:
+        recipe: a name in ./pipelines or among those shipped with medrag, or a path.
+        index: an open index, its name or its folder; needed where the recipe names none.
+        options: keywords of `Pipeline` that replace the recipe's, such as k and guard.
+
+    Raises:
+        RecipeError: if the recipe says something that cannot be built, or no index is named.
+        IndexFormatError: if the index cannot be opened.
+    """
+    plan = read_pipeline_recipe(recipe)
+    wanted = index if index is not None else plan.index
+    if wanted is None:
+        raise plan.place.error(
+            "names no index; give one: --index NAME, or load_pipeline(index=...)"
+        )
+    opened = wanted if isinstance(wanted, Index) else open_index(wanted)
+    return assembled(plan, opened, **options)
+
+
+def read_pipeline_recipe(name: str | Path) -> PipelineRecipe:
+    """Find, read and check a pipeline recipe.
+
+    Raises:
+        RecipeError: if there is no such recipe, or it says something that cannot be built.
+    """
+    path = found("pipelines", name)
+    return planned_pipeline(read_mapping(path), path)
+
+
+def planned_pipeline(spec: Mapping[str, Any], path: Path) -> PipelineRecipe:
+    """Check what a pipeline recipe says."""
+    place = Place(str(path))
+    for key in spec:
+        if key not in _KEYS:
+            raise place.at(key).error(unknown("key of a pipeline", key, _KEYS))
+    retrieve, channels = _retriever(
+        spec.get("retrieve", {"kind": "channels"}), place.at("retrieve")
+    )
+    return PipelineRecipe(
+        name=path.stem,
+        index=converted(spec.get("index"), str | None, place.at("index")),
+        retrieve=retrieve,
+        channels=channels,
+        select=planned("selector", spec.get("select", {"kind": "top_k"}), place.at("select")),
+        answer=planned("answerer", _answer(spec, place), place.at("answer")),
+        options=_options(spec, place),
+        place=place,
+    )
+
+
+def assembled(plan: PipelineRecipe, index: Index, **options: Any) -> "Pipeline":
+    """Build a pipeline on an open index.
+
+    Raises:
+        RecipeError: if the recipe names a channel that the index does not have.
+    """
+    from medrag.identity import load_key
+    from medrag.pipeline import Pipeline
+
+    for position, name in enumerate(plan.channels or ()):
+        if name not in index.channels:
+            place = plan.place.at("retrieve").at("channels").at(position)
+            raise place.error(unknown(f"channel of {index.folder}", name, index.channels))
+    chosen = plan.channels if plan.channels is not None else tuple(index.channels)
+    channels = {name: index.channels[name] for name in chosen}
+    return Pipeline(
+        retriever=plan.retrieve(rows=index.rows, channels=channels),
+        selector=plan.select(),
+        answerer=plan.answer(),
+        key=load_key(),
+        index=index,
+        **{**plan.options, **options},
+    )
+
+
+def _retriever(spec: Any, place: Place) -> tuple[Plan, tuple[str, ...] | None]:
+    if not isinstance(spec, Mapping):
+        raise place.error(f"expected a mapping such as {{kind: channels}}, got {shown(spec)}")
+    rest = {key: value for key, value in spec.items() if key != "channels"}
+    channels = converted(spec.get("channels"), tuple[str, ...] | None, place.at("channels"))
+    return planned("retriever", rest, place, given=_GIVEN), channels
+
+
+def _answer(spec: Mapping[str, Any], place: Place) -> Any:
+    if "answer" not in spec:
+        raise place.error(
+            "the key 'answer' is missing; say how to answer, such as {kind: one_pass}"
+        )
+    return spec["answer"]
+
+
+def _options(spec: Mapping[str, Any], place: Place) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    if "k" in spec:
+        options["k"] = converted(spec["k"], int, place.at("k"))
+        if options["k"] < 1:
+            raise place.at("k").error(f"expected at least 1, got {options['k']}")
+    if "guard" in spec:
+        options["guard"] = converted(spec["guard"], bool, place.at("guard"))
+    return options

@@ -1,0 +1,137 @@
+"""Index recipes: which corpora, and by which channels they can be searched."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from medrag.config.cards import Card, read_card
+from medrag.config.components import Plan, planned
+from medrag.config.lookup import found
+from medrag.config.place import Place, shown, unknown
+from medrag.config.reading import read_mapping
+from medrag.config.tables import kinds
+from medrag.errors import RecipeError
+
+# What an index gives to its channels, and no recipe may.
+GIVEN = frozenset({"store", "name", "encoder", "side", "folder", "mask"})
+SIDES = ("text", "image")
+
+_KEYS = ("about", "corpora", "channels")
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelRecipe:
+    """One checked channel.
+
+    Attributes:
+        spec: what the index keeps in its manifest, and from which it opens the channel again.
+        channel: builds the channel, given what an index gives.
+        encoder: of a dense channel; None for others.
+        side: of the question that a dense channel encodes: "text" or "image".
+    """
+
+    spec: Mapping[str, Any]
+    channel: Plan
+    encoder: Plan | None = None
+    side: str = "text"
+
+
+@dataclass(frozen=True, slots=True)
+class IndexRecipe:
+    """A checked index recipe. `channels` is None where every weightless one that fits is meant."""
+
+    name: str
+    cards: tuple[Card, ...]
+    channels: Mapping[str, ChannelRecipe] | None
+    place: Place
+
+
+def read_index_recipe(name: str | Path) -> IndexRecipe:
+    """Find, read and check an index recipe, and the cards that it names.
+
+    Raises:
+        RecipeError: if there is no such recipe, or it or a card says something that cannot be
+            built.
+    """
+    path = found("indexes", name)
+    return planned_index(read_mapping(path), path)
+
+
+def planned_index(spec: Mapping[str, Any], path: Path, *, check_roots: bool = True) -> IndexRecipe:
+    """Check what an index recipe says; with `check_roots`, also that its corpora are here."""
+    place = Place(str(path))
+    for key in spec:
+        if key not in _KEYS:
+            raise place.at(key).error(unknown("key of an index recipe", key, _KEYS))
+    beside = path.parent.parent / "corpora"
+    folder = beside if beside.is_dir() else None
+    cards = tuple(_cards(spec.get("corpora"), folder, place, check_roots))
+    channels = None
+    if spec.get("channels") is not None:
+        channels = planned_channels(spec["channels"], place.at("channels"))
+    return IndexRecipe(path.stem, cards, channels, place)
+
+
+def planned_channels(spec: Any, place: Place) -> dict[str, ChannelRecipe]:
+    """Check the channels of a recipe, of a manifest, or of the command line."""
+    if not isinstance(spec, Mapping) or not spec:
+        problem = (
+            f"expected channels by name, such as {{lexical: {{kind: lexical}}}}, got {shown(spec)}"
+        )
+        raise place.error(problem)
+    return {name: planned_channel(name, each, place.at(name)) for name, each in spec.items()}
+
+
+def planned_channel(name: str, spec: Any, place: Place) -> ChannelRecipe:
+    """Check one channel.
+
+    A channel with an encoder is dense; the other kinds take no encoder. A dense channel encodes
+    the side of the question that `side` says: by default images for a channel named "image", and
+    else the text.
+    """
+    if not isinstance(spec, Mapping):
+        raise place.error(f"expected a mapping such as {{kind: lexical}}, got {shown(spec)}")
+    full = dict(spec)
+    kind = full.setdefault("kind", "dense" if "encoder" in full else None)
+    if kind is None:
+        raise place.error(
+            f"expected the key 'kind' or 'encoder'; known kinds: {', '.join(kinds('channel'))}"
+        )
+    if kind != "dense":
+        channel = planned("channel", full, place, given=GIVEN - {"encoder", "side"})
+        return ChannelRecipe(full, channel)
+    side = full.setdefault("side", "image" if name == "image" else "text")
+    if side not in SIDES:
+        raise place.at("side").error(f"expected 'text' or 'image', got {shown(side)}")
+    if "encoder" not in full:
+        raise place.error("a dense channel needs the key 'encoder', such as {kind: descriptor}")
+    encoder = planned("encoder", full["encoder"], place.at("encoder"))
+    rest = {key: value for key, value in full.items() if key not in ("encoder", "side")}
+    store = rest.pop("store", "exact")
+    if store not in STORES:
+        raise place.at("store").error(unknown("store", store, STORES))
+    return ChannelRecipe(full, planned("channel", rest, place, given=GIVEN), encoder, side)
+
+
+# Where the vectors of a dense channel are searched. The segments hold them in any case.
+STORES = ("exact",)
+
+
+def _cards(names: Any, beside: Path | None, place: Place, check_roots: bool) -> list[Card]:
+    listed = [names] if isinstance(names, str) else names
+    if not isinstance(listed, list) or not listed:
+        raise place.at("corpora").error(
+            f"expected a list of corpus cards, such as [sample], got {shown(names)}"
+        )
+    cards = []
+    for position, each in enumerate(listed):
+        at = place.at("corpora").at(position)
+        if not isinstance(each, str):
+            raise at.error(f"expected the name of a corpus card, got {shown(each)}")
+        try:
+            path = found("corpora", each, folder=beside)
+        except RecipeError as error:
+            raise at.error(str(error)) from error
+        cards.append(read_card(path, check_root=check_roots))
+    return cards

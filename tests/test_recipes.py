@@ -1,0 +1,74 @@
+"""Every card and recipe of the repository is sound."""
+
+from pathlib import Path
+
+import pytest
+
+from medrag.config import load_pipeline, lookup
+from medrag.config.building import update_index
+from medrag.config.cards import read_card
+from medrag.config.checking import check_file
+from medrag.config.discovery import discover
+from medrag.records import Question
+
+ROOT = Path(__file__).parent.parent
+FILES = [
+    path
+    for shelf in ("corpora", "indexes", "pipelines")
+    for path in sorted((ROOT / shelf).glob("*.yaml"))
+]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_a_file_of_the_repository_is_sound(path: Path) -> None:
+    assert check_file(path).problem is None
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_a_file_of_the_repository_is_found_by_its_name(path: Path) -> None:
+    shelf: lookup.Shelf = path.parent.name  # type: ignore[assignment]
+    assert lookup.found(shelf, path.stem).resolve() == path
+
+
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "corpora").glob("*.yaml")), ids=lambda path: path.stem
+)
+def test_a_card_says_licence_and_source(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert "licence:" in text
+    assert path.stem == "sample" or "source:" in text
+
+
+@pytest.mark.realdata
+@pytest.mark.parametrize(
+    "path", sorted((ROOT / "corpora").glob("*.yaml")), ids=lambda path: path.stem
+)
+def test_a_card_finds_its_files(path: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEDRAG_DATA", str(data))
+    assert discover([read_card(path)]).files
+
+
+@pytest.mark.slow
+@pytest.mark.realdata
+def test_the_medical_library_builds_whole_and_answers(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MEDRAG_DATA", str(data))
+    report = update_index(tmp_path / "library", recipe=ROOT / "indexes" / "medical_library.yaml")
+    assert report.failed == ()
+    assert {"text", "page", "figure", "image", "report", "case", "term", "fact"} <= set(
+        report.passages
+    )
+    pipeline = load_pipeline("sample", index=tmp_path / "library")
+    picture = data / "radiology/covid_cxr_notes/images/covid-19-pneumonia-7-PA.jpg"
+    answers = pipeline.answer_all(
+        [
+            Question(text="Which layers of the skin does the epidermis consist of?"),
+            Question(text="Which symptoms does influenza have?"),
+            Question(text="What does the radiograph show?", images=(picture,)),
+        ]
+    )
+    assert all(answer.citations for answer in answers)
+    assert all(answer.error is None for answer in answers)
+    assert {"fact", "term"} & {each.passage.kind for each in answers[1].citations}
+    assert answers[2].excluded
