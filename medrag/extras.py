@@ -1,6 +1,7 @@
 """Heavy libraries, imported where they are used and named when they are missing."""
 
 import importlib
+import sys
 from types import ModuleType
 from typing import Any
 
@@ -8,6 +9,10 @@ from medrag.errors import MissingExtraError
 
 # `Any`, not ModuleType: the caller reads attributes of a library that mypy has not seen imported.
 Library = Any
+
+# PyMuPDF 2 imports its layout model with the ONNX runtime: two thirds of its import time, and a
+# model that would decide where tables are. A module that is None in sys.modules is not imported.
+_UNWANTED = {"pymupdf": "pymupdf.layout"}
 
 
 def require(module: str, *, extra: str | None = None) -> Library:
@@ -30,4 +35,11 @@ def require(module: str, *, extra: str | None = None) -> Library:
 
 
 def _imported(module: str) -> ModuleType:
-    return importlib.import_module(module)
+    unwanted = _UNWANTED.get(module)
+    if unwanted is None or module in sys.modules or unwanted in sys.modules:
+        return importlib.import_module(module)
+    sys.modules[unwanted] = None  # type: ignore[assignment]
+    try:
+        return importlib.import_module(module)
+    finally:
+        del sys.modules[unwanted]

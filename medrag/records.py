@@ -29,6 +29,8 @@ KINDS: tuple[Kind, ...] = (
 Support = Literal["supported", "unsupported", "contradicted", "unchecked"]
 
 _NAMESPACE = UUID("6d656472-6167-5a00-8000-000000000001")
+# Made once: json.dumps makes an encoder on each call with other than its default separators.
+_COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,7 @@ def passage_id(
     regions = [[region.page, region.box] for region in source.regions]
     pictures = [[i.path, i.page, i.frame, i.axis, i.slice, i.box] for i in images]
     name = [source.corpus, source.document, place, kind, text, regions, pictures]
-    return str(uuid5(_NAMESPACE, json.dumps(name, ensure_ascii=False, separators=(",", ":"))))
+    return str(uuid5(_NAMESPACE, _COMPACT.encode(name)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Pictures as vectors without any weights: the floor that every trained encoder must beat."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 

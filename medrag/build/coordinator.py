@@ -1,0 +1,318 @@
+"""Build or update an index: decide what is new, read it in shards, make each count in order."""
+
+import contextlib
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from medrag.build.channels import add_vectors, check_channels, has_channel
+from medrag.build.known import OldRows
+from medrag.build.plan import ChannelPlan, Planned, SourceFile, planned, shards
+from medrag.build.report import BuildReport, FileReport, Outcome
+from medrag.build.shard import Identity, ReadFile, ShardReader, ShardResult, ShardTask
+from medrag.codec import to_json
+from medrag.errors import InputFileError
+from medrag.indexing import durable
+from medrag.indexing.dense import check_encoder
+from medrag.indexing.maintenance import stored_root
+from medrag.indexing.manifest import ChannelEntry, CorpusEntry, Covered, Failure, SegmentEntry
+from medrag.indexing.segment import FOLDER
+from medrag.indexing.writing import IndexWriter, index_writer
+from medrag.ingestion.sources import file_sha256
+from medrag.protocols import Ingestor, Progress
+from medrag.records import Corpus, Skipped
+
+Key = tuple[str, str]
+
+
+def build(
+    folder: Path,
+    files: Sequence[SourceFile],
+    *,
+    ingestor: Callable[[SourceFile], Ingestor],
+    channels: Mapping[str, ChannelPlan],
+    workers: int = 1,
+    progress: Progress | None = None,
+    unknown: Sequence[Skipped] = (),
+    prune: bool = False,
+) -> BuildReport:
+    """Bring an index up to date with source files, making it if there is none.
+
+    A file that the index holds already (same size and time, or same sha256, and same options) is
+    left alone; a changed one replaces its passages, of which those that stayed the same are not
+    encoded again; one that fails keeps what the index holds of it, and is tried again next time.
+    A channel that the index lacks is computed from its segments. A build that was cut short goes
+    on where it stopped.
+
+    Args:
+        ingestor: makes the ingestor of a file; with several workers it crosses to processes.
+        channels: every dense channel of the index must be among them.
+        workers: processes that read and encode; the index is the same for any number.
+        unknown: files that no ingestor knows, to be kept in the manifest.
+        prune: remove the files that the index holds and `files` lacks; else only report them.
+
+    Raises:
+        IndexLockedError: if another process writes to the index.
+        IndexFormatError: if the index is damaged, or another encoder made one of the channels.
+        ValueError: if the plan contradicts itself or the index.
+    """
+    if workers < 1:
+        raise ValueError(f"workers must be at least 1, got {workers}")
+    start = time.perf_counter()
+    plan = planned(files)
+    with index_writer(folder) as writer:
+        run = _Build(writer, plan, channels, ingestor, progress)
+        run.prepare(unknown, prune)
+        run.read(workers)
+        run.complete()
+        writer.finish()
+        return run.report(tuple(unknown), prune, time.perf_counter() - start)
+
+
+class _Build:
+    """One run of a build."""
+
+    def __init__(
+        self,
+        writer: IndexWriter,
+        plan: Sequence[Planned],
+        channels: Mapping[str, ChannelPlan],
+        ingestor: Callable[[SourceFile], Ingestor],
+        progress: Progress | None,
+    ) -> None:
+        self.writer = writer
+        self.plan = plan
+        self.channels = channels
+        self.progress = progress
+        self.reader = ShardReader(
+            ingestor=ingestor,
+            encoders={n: c.encoder for n, c in channels.items() if c.encoder is not None},
+            page_read=lambda: self._advance("pages"),
+            file_read=lambda: self._advance("files"),
+        )
+        self.held = writer.covered()
+        self.rows: dict[Key, FileReport] = {}
+        self.missing: tuple[Key, ...] = ()
+        self.encoded: dict[str, int] = {}
+
+    def prepare(self, unknown: Sequence[Skipped], prune: bool) -> None:
+        """Bring what the manifest says of channels, corpora and files up to date."""
+        check_channels(self.writer.manifest.channels, self.channels, self.writer.folder)
+        for name, plan in self.channels.items():
+            self._set_channel(name, plan)
+        corpora = {each.file.corpus.name: each.file.corpus for each in self.plan}
+        entries = {name: _corpus_entry(self.writer.folder, c) for name, c in corpora.items()}
+        names = {each.key for each in self.plan}
+        self.writer.manifest = replace(
+            self.writer.manifest,
+            corpora={**self.writer.manifest.corpora, **entries},
+            unknown=_merged(self.writer.manifest.unknown, unknown, names),
+        )
+        self.missing = tuple(sorted(self.held.keys() - names))
+        if prune:
+            self.writer.drop(set(self.missing))
+        for each in self.plan:
+            if (old := self._unchanged(each)) is not None:
+                self.rows[each.key] = _row_of(old, "unchanged")
+
+    def read(self, workers: int) -> None:
+        """Read what is new or changed, a segment per shard, each committed in its turn."""
+        tasks = list(self._tasks())
+        if not tasks:
+            return
+        # Imported late: a process that only opens indexes needs no pool of processes.
+        from medrag.build.pool import read_all
+
+        n_files = sum(len(task.files) for task in tasks)
+        with self._stages(files=n_files, pages=None):
+            for result in read_all(tasks, self.reader, workers):
+                if workers > 1:
+                    self._advance("files", len(result.files))
+                    pages = sum(f.covered.pages for f in result.files if f.covered)
+                    self._advance("pages", pages)
+                self._take(result)
+
+    def complete(self) -> None:
+        """Compute the vectors of channels that older segments lack."""
+        for name in self.reader.factories:
+            lacking = [s for s in self.writer.manifest.segments if not has_channel(s, name)]
+            if lacking:
+                with self._stages(**{f"channel {name}": sum(s.n for s in lacking)}):
+                    self.encoded[name] = sum(self._encode(name, s) for s in lacking)
+
+    def report(self, unknown: tuple[Skipped, ...], pruned: bool, seconds: float) -> BuildReport:
+        """Sum up, in the order of the files."""
+        files = tuple(self.rows[each.key] for each in self.plan)
+        read = [each for each in files if each.outcome in ("added", "changed")]
+        outcomes = Counter(each.outcome for each in files)
+        return BuildReport(
+            folder=self.writer.folder,
+            files=files,
+            added=outcomes["added"],
+            changed=outcomes["changed"],
+            unchanged=outcomes["unchanged"],
+            failed=tuple(each for each in files if each.outcome == "failed"),
+            passages=_summed(each.passages for each in read),
+            pages=sum(each.pages for each in read),
+            skipped=_summed(each.skipped for each in read),
+            unreadable=sum(each.unreadable for each in read),
+            n_passages=self.writer.manifest.n_live,
+            missing=self.missing,
+            pruned=pruned,
+            unknown=unknown,
+            encoded=self.encoded,
+            seconds=seconds,
+        )
+
+    def _set_channel(self, name: str, plan: ChannelPlan) -> None:
+        old = self.writer.manifest.channels.get(name)
+        spec = to_json(dict(plan.spec))
+        if old is None:
+            self.writer.set_channel(name, ChannelEntry(spec))
+        elif old.spec != spec:
+            if plan.encoder is not None and old.encoder is not None:
+                asked = self.reader.encoder(name).name
+                check_encoder(old.encoder, asked, name, self.writer.folder)
+            self.writer.set_channel(name, replace(old, spec=spec))
+
+    def _unchanged(self, each: Planned) -> Covered | None:
+        """Give what the index holds of a file, if the file is still the same."""
+        if each.key not in self.held:
+            return None
+        segment, old = self.held[each.key]
+        if old.recipe != each.recipe:
+            return None
+        try:
+            status = each.file.path.stat()
+            if (status.st_size, status.st_mtime_ns) == (old.size, old.mtime_ns):
+                return old
+            if status.st_size != old.size or file_sha256(each.file.path) != old.sha256:
+                return None
+        except (OSError, InputFileError):
+            return None
+        # Only the time changed: remembered, so that the next build need not hash the file again.
+        self.writer.touch(segment.name, replace(old, mtime_ns=status.st_mtime_ns))
+        return old
+
+    def _tasks(self) -> Iterator[ShardTask]:
+        for number, shard in enumerate(shards(self.plan)):
+            new = tuple(each for each in shard if each.key not in self.rows)
+            if new:
+                old = {e.key: self._old_rows(*self.held[e.key]) for e in new if e.key in self.held}
+                yield ShardTask(new, self.writer.new_folder(str(number)), old)
+
+    def _old_rows(self, segment: SegmentEntry, file: Covered) -> OldRows:
+        folder = self.writer.folder / FOLDER / segment.name
+        return OldRows(folder, segment.n, file.first, file.stop)
+
+    def _take(self, result: ShardResult) -> None:
+        """Make a finished shard count."""
+        read = tuple(f.covered for f in result.files if f.covered is not None)
+        if read:
+            for name, identity in result.encoders.items():
+                self._identify(name, identity)
+            self.writer.adopt(result.folder, result.n, read)
+        else:
+            durable.remove(result.folder)
+        failures = {(f.corpus, f.document): f for f in self.writer.manifest.failures}
+        for each in result.files:
+            self.rows[each.planned.key] = self._row(each)
+            if each.problem is not None:
+                kind = each.planned.file.kind
+                failures[each.planned.key] = Failure(*each.planned.key, kind, each.problem)
+        self.writer.manifest = replace(
+            self.writer.manifest, failures=tuple(failures[key] for key in sorted(failures))
+        )
+        self.writer.commit()
+
+    def _row(self, file: ReadFile) -> FileReport:
+        if file.covered is None:
+            kind = file.planned.file.kind
+            return FileReport(
+                *file.planned.key, kind, "failed", problem=file.problem, seconds=file.seconds
+            )
+        outcome: Outcome = "changed" if file.planned.key in self.held else "added"
+        return replace(_row_of(file.covered, outcome), seconds=file.seconds)
+
+    def _identify(self, name: str, identity: Identity) -> None:
+        """Record the encoder of a channel, and refuse a second one."""
+        entry = self.writer.manifest.channels[name]
+        if entry.encoder is not None:
+            check_encoder(entry.encoder, identity.name, name, self.writer.folder)
+        self.writer.set_channel(
+            name,
+            replace(
+                entry,
+                encoder=identity.name,
+                normalised=identity.normalised,
+                d=identity.d,
+                numerics=identity.numerics,
+            ),
+        )
+
+    def _encode(self, name: str, segment: SegmentEntry) -> int:
+        encoder = self.reader.encoder(name)
+        stage = f"channel {name}"
+        added = add_vectors(self.writer, name, segment, encoder, lambda: self._advance(stage))
+        self._identify(name, added.identity)
+        self.writer.commit()
+        return added.n
+
+    def _advance(self, stage: str, n: int = 1) -> None:
+        if self.progress is not None and n:
+            self.progress.advance(stage, n)
+
+    @contextlib.contextmanager
+    def _stages(self, **totals: int | None) -> Iterator[None]:
+        """Show stages, named by what they count, while work runs."""
+        if self.progress is None:
+            yield
+            return
+        for stage, total in totals.items():
+            self.progress.start(stage, total, stage.partition(" ")[0])
+        try:
+            yield
+        finally:
+            for stage in totals:
+                self.progress.finish(stage)
+
+
+def _row_of(file: Covered, outcome: Outcome) -> FileReport:
+    return FileReport(
+        *file.key,
+        file.kind,
+        outcome,
+        passages=file.kinds,
+        pages=file.pages,
+        skipped=file.skipped,
+        unreadable=file.failed,
+    )
+
+
+def _corpus_entry(folder: Path, corpus: Corpus) -> CorpusEntry:
+    root = stored_root(folder, corpus.root)
+    return CorpusEntry(corpus.name, root, corpus.domain, corpus.language, corpus.licence)
+
+
+def _merged(
+    held: Iterable[Mapping[str, Any]], found: Sequence[Skipped], known: set[Key]
+) -> tuple[Mapping[str, Any], ...]:
+    """Add files that no ingestor knows to those of earlier builds, less those that one knows."""
+    files = {(each["corpus"], each["document"]): each for each in held}
+    for each in found:
+        key = (each.source.corpus, each.source.document)
+        files[key] = dict(zip(("corpus", "document"), key, strict=True)) | {
+            "reason": each.reason,
+            "detail": each.detail,
+        }
+    return tuple(files[key] for key in sorted(files) if key not in known)
+
+
+def _summed(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for each in counts:
+        total.update(each)
+    return dict(sorted(total.items()))

@@ -1,0 +1,240 @@
+"""One shard of files into one segment: read, hash pictures, encode. Runs in any process."""
+
+import contextlib
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from medrag.build.identify import PictureNames
+from medrag.build.known import KnownVectors, OldRows
+from medrag.build.plan import Planned, SourceFile
+from medrag.errors import MedragError
+from medrag.images import resolved
+from medrag.indexing.manifest import Covered
+from medrag.indexing.segment import Mark, SegmentWriter, id_bytes
+from medrag.indexing.vectors import VectorsWriter, channel_folder
+from medrag.ingestion.sources import file_sha256
+from medrag.protocols import Encoder, Ingestor
+from medrag.records import Passage, Skipped
+
+_LOG = logging.getLogger(__name__)
+
+IngestorOf = Callable[[SourceFile], Ingestor]
+EncoderOf = Callable[[], Encoder]
+
+
+@dataclass(frozen=True, slots=True)
+class ShardTask:
+    """Files to read into a folder. `old`: where the index has the passages of a changed file."""
+
+    files: tuple[Planned, ...]
+    folder: Path
+    old: Mapping[tuple[str, str], OldRows] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The encoder that made the vectors of a channel."""
+
+    name: str
+    normalised: bool
+    d: int
+    numerics: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadFile:
+    """A file that entered the segment, or why nothing of it did."""
+
+    planned: Planned
+    covered: Covered | None
+    problem: str | None
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ShardResult:
+    """A finished folder of `n` passages; empty if every file failed."""
+
+    folder: Path
+    n: int
+    files: tuple[ReadFile, ...]
+    encoders: Mapping[str, Identity] = field(hash=False)
+
+
+class ShardReader:
+    """Read shards with ingestors, and encoders that are made once, when first needed.
+
+    `page_read` and `file_read` are called with every page and file as it comes.
+    """
+
+    def __init__(
+        self,
+        *,
+        ingestor: IngestorOf,
+        encoders: Mapping[str, EncoderOf],
+        page_read: Callable[[], None] = lambda: None,
+        file_read: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.ingestor = ingestor
+        self.factories = encoders
+        self.page_read = page_read
+        self.file_read = file_read
+        self._encoders: dict[str, Encoder] = {}
+
+    def encoder(self, channel: str) -> Encoder:
+        if channel not in self._encoders:
+            self._encoders[channel] = self.factories[channel]()
+        return self._encoders[channel]
+
+    def read(self, task: ShardTask) -> ShardResult:
+        """Write the passages of every file that can be read, and their vectors."""
+        shard = _Shard(task, {name: self.encoder(name) for name in self.factories})
+        files = []
+        for planned in task.files:
+            files.append(self._read(shard, planned))
+            self.file_read()
+        return ShardResult(task.folder, shard.segment.n, tuple(files), shard.close())
+
+    def _read(self, shard: "_Shard", planned: Planned) -> ReadFile:
+        start = time.perf_counter()
+        mark = shard.segment.mark()
+        covered, problem = None, None
+        try:
+            covered = self._entered(shard, planned)
+        except _UnreadableError as error:
+            shard.roll_back(mark)
+            problem = str(error)
+        return ReadFile(planned, covered, problem, time.perf_counter() - start)
+
+    def _entered(self, shard: "_Shard", planned: Planned) -> Covered:
+        """Write the passages of a file, and describe it."""
+        path = planned.file.path
+        first = shard.begin(planned)
+        tally = _Tally()
+        with _reading(planned):
+            status = path.stat()
+            sha256 = file_sha256(path)
+        for each in self._passages(planned):
+            for _ in range(tally.new_pages(each)):
+                self.page_read()
+            tally.count(each if isinstance(each, Skipped) else shard.add(planned, each))
+            if isinstance(tally.last, Skipped):
+                shard.segment.skip(tally.last)
+        return Covered(
+            *planned.key, planned.file.kind, planned.recipe,
+            status.st_size, status.st_mtime_ns, sha256, first, shard.segment.n,
+            len(tally.pages), dict(tally.kinds), dict(tally.skipped), tally.failed,
+        )  # fmt: skip
+
+    def _passages(self, planned: Planned) -> Iterator[Passage | Skipped]:
+        """Read a file; whatever its ingestor raises makes the file unreadable."""
+        names = PictureNames(planned.file.corpus.root)
+        with _reading(planned):
+            stream = iter(self.ingestor(planned.file).passages(planned.file.path))
+        while True:
+            with _reading(planned):
+                each = next(stream, None)
+            if each is None:
+                return
+            yield from names.named(each) if isinstance(each, Passage) else (each,)
+
+
+def identity_of(encoder: Encoder, d: int) -> Identity:
+    return Identity(encoder.name, encoder.normalised, d, str(getattr(encoder, "numerics", "")))
+
+
+class _UnreadableError(Exception):
+    """A file cannot be read; says why."""
+
+
+@contextlib.contextmanager
+def _reading(planned: Planned) -> Iterator[None]:
+    try:
+        yield
+    except MedragError as error:
+        raise _UnreadableError(str(error)) from error
+    # An ingestor meets files that nobody foresaw; the other files must not suffer from one.
+    except Exception as error:
+        path = planned.file.path
+        _LOG.debug("%s", path, exc_info=True)
+        raise _UnreadableError(f"{path}: {type(error).__name__}: {error}") from error
+
+
+class _Tally:
+    """Count what a file gave."""
+
+    def __init__(self) -> None:
+        self.pages: set[int] = set()
+        self.kinds: Counter[str] = Counter()
+        self.skipped: Counter[str] = Counter()
+        self.failed = 0
+        self.last: Passage | Skipped | None = None
+
+    def new_pages(self, each: Passage | Skipped) -> int:
+        before = len(self.pages)
+        self.pages.update(r.page for r in each.source.regions if r.page is not None)
+        return len(self.pages) - before
+
+    def count(self, each: Passage | Skipped) -> None:
+        self.last = each
+        if isinstance(each, Passage):
+            self.kinds[each.kind] += 1
+        else:
+            self.skipped[each.reason] += 1
+            self.failed += each.failed
+
+
+class _Shard:
+    """The segment that is being written, with the vectors of its channels."""
+
+    def __init__(self, task: ShardTask, encoders: Mapping[str, Encoder]) -> None:
+        self.segment = SegmentWriter(task.folder)
+        self._task = task
+        self._encoders = encoders
+        self._seen: set[bytes] = set()
+        self._old: KnownVectors | None = None
+        self._channels = {
+            name: VectorsWriter(folder=channel_folder(task.folder, name), encoder=encoder)
+            for name, encoder in encoders.items()
+        }
+
+    def begin(self, planned: Planned) -> int:
+        """Turn to the next file, and give the row that its passages begin at."""
+        old = self._task.old.get(planned.key)
+        self._old = KnownVectors(old) if old else None
+        return self.segment.n
+
+    def add(self, planned: Planned, passage: Passage) -> Passage | Skipped:
+        """Write a passage; one that is in the segment already is skipped."""
+        with _reading(planned):
+            identifier = id_bytes(passage.id)
+            if identifier in self._seen:
+                return Skipped(passage.source, "duplicate", f"passage {passage.id} once more")
+            row = self.segment.add(passage)
+        self._seen.add(identifier)
+        wanted = [name for name, each in self._encoders.items() if each.encodes(passage)]
+        if wanted:
+            there = resolved(passage, planned.file.corpus.root)
+            for name in wanted:
+                known = self._old.of(name, identifier, passage) if self._old else None
+                self._channels[name].add(row, there, known)
+        return passage
+
+    def roll_back(self, mark: Mark) -> None:
+        """Forget everything since a mark."""
+        self._seen.difference_update(self.segment.ids(mark.row))
+        self.segment.roll_back(mark)
+        for writer in self._channels.values():
+            writer.truncate(mark.row)
+
+    def close(self) -> dict[str, Identity]:
+        """Finish the folder; gives the encoder of each channel."""
+        identities = {}
+        for name, writer in self._channels.items():
+            identities[name] = identity_of(self._encoders[name], writer.close())
+        self.segment.close()
+        return identities

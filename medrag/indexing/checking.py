@@ -1,0 +1,144 @@
+"""Whether an index is what its manifest says: every byte, every count."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+import numpy as np
+
+from medrag.extras import require
+from medrag.indexing.manifest import Manifest, SegmentEntry, live_rows, n_live, read_manifest
+from medrag.indexing.postings import postings_from_json, stamp_of
+from medrag.indexing.segment import FOLDER, PASSAGES, Segment, file_sums, id_bytes
+from medrag.indexing.vectors import VALUES, Floats, Vectors
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong, and where: the name of a segment, or of a channel."""
+
+    place: str
+    problem: str
+
+
+def verify(folder: Path) -> list[Problem]:
+    """Read a whole index and list what is not as its manifest says; empty if all is well.
+
+    Raises:
+        IndexFormatError: if there is no index, or its manifest itself is damaged.
+    """
+    manifest = read_manifest(folder)
+    problems = []
+    ids: dict[bytes, str] = {}
+    for entry in manifest.segments:
+        root = folder / FOLDER / entry.name
+        damage = list(_damaged_files(root, entry))
+        if not damage:
+            damage = [*_miscounts(root, entry), *_duplicates(root, entry, ids)]
+        problems += [Problem(entry.name, each) for each in damage]
+    problems += [Problem(name, each) for name, each in _underived(folder, manifest)]
+    return problems
+
+
+def damaged_segments(folder: Path, manifest: Manifest) -> list[str]:
+    """Name the segments of which a file is missing or has other bytes."""
+    return [
+        entry.name
+        for entry in manifest.segments
+        if any(True for _ in _damaged_files(folder / FOLDER / entry.name, entry))
+    ]
+
+
+def _damaged_files(root: Path, entry: SegmentEntry) -> Iterator[str]:
+    found = file_sums(root) if root.is_dir() else {}
+    for name, known in entry.sums.items():
+        if name not in found:
+            yield f"{name} is missing"
+        elif found[name].size != known.size:
+            yield f"{name} has {found[name].size} bytes instead of {known.size}"
+        elif found[name].sha256 != known.sha256:
+            yield f"{name} has other bytes than were written (its sha256 differs)"
+
+
+def _miscounts(root: Path, entry: SegmentEntry) -> Iterator[str]:
+    """Compare the counts of a segment whose files are whole."""
+    segment = Segment(folder=root, n=entry.n)
+    counts = {
+        PASSAGES: sum(1 for _ in segment.lines()),
+        "ids": len(segment.ids),
+        "offsets": len(segment.offsets) - 1,
+        "columns": len(segment.columns.codes("kind")),
+    }
+    yield from (
+        f"{name} has {n} rows instead of {entry.n}" for name, n in counts.items() if n != entry.n
+    )
+    for each in entry.files:
+        if not 0 <= each.first <= each.stop <= entry.n:
+            yield f"{each.document} claims the rows {each.first} to {each.stop} of {entry.n}"
+    if set(counts.values()) == {entry.n}:
+        for row, line in segment.lines():
+            if id_bytes(json.loads(line)["id"]) != segment.ids[row].tobytes():
+                yield f"row {row} has another id in {PASSAGES} than in ids"
+                break
+    for name in sorted({n.partition("/")[0] for n in entry.sums if n.endswith(f"/{VALUES}")}):
+        yield from (f"{name}: {each}" for each in _broken_vectors(root / name, entry.n))
+
+
+def _broken_vectors(folder: Path, n: int) -> Iterator[str]:
+    vectors = Vectors(folder=folder)
+    if len(vectors.rows) != len(vectors.lengths):
+        yield f"{len(vectors.rows)} rows and {len(vectors.lengths)} lengths"
+    elif vectors.starts[-1] != len(vectors.values):
+        yield f"{len(vectors.values)} vectors instead of {vectors.starts[-1]}"
+    if len(vectors.rows) and (np.diff(vectors.rows).min(initial=1) < 1 or vectors.rows[-1] >= n):
+        yield "rows do not ascend within the segment"
+    if not all(np.isfinite(block).all() for block in _blocks(vectors.values)):
+        yield "a vector is not finite"
+
+
+def _blocks(values: Floats) -> Iterator[Floats]:
+    for start in range(0, len(values), 1 << 16):
+        yield values[start : start + (1 << 16)]
+
+
+def _duplicates(root: Path, entry: SegmentEntry, ids: dict[bytes, str]) -> Iterator[str]:
+    segment = Segment(folder=root, n=entry.n)
+    for row in live_rows(entry):
+        identifier = segment.ids[row].tobytes()
+        other = ids.setdefault(identifier, entry.name)
+        if other != entry.name:
+            yield f"passage {UUID(bytes=identifier)} stands in {other} as well"
+
+
+def _underived(folder: Path, manifest: Manifest) -> Iterator[tuple[str, str]]:
+    """Compare what was derived, and the vectors, with the segments."""
+    live = sum(n_live(segment) for segment in manifest.segments)
+    for name, channel in manifest.channels.items():
+        if channel.kind == "lexical":
+            problem = _wrong_postings(folder, channel.derived, live)
+        elif channel.kind == "graph":
+            derived = channel.derived.get("folder")
+            there = derived is not None and (folder / derived).is_dir()
+            problem = None if there else "its graph is missing; the same build again makes it"
+        else:
+            lacking = [
+                s.name for s in manifest.segments if f"channel-{name}/{VALUES}" not in s.sums
+            ]
+            problem = f"no vectors in {', '.join(lacking)}" if lacking else None
+        if problem:
+            yield name, problem
+
+
+def _wrong_postings(folder: Path, derived: object, live: int) -> str | None:
+    postings = postings_from_json(derived) if isinstance(derived, dict) else None
+    if postings is None or stamp_of(folder / postings.folder) is None:
+        return "its postings are missing; the same build again makes them"
+    if stamp_of(folder / postings.folder) != postings.stamp:
+        return "its postings are of a build that was cut short; the same build again mends them"
+    try:
+        n = require("tantivy").Index.open(str(folder / postings.folder)).searcher().num_docs
+    except ValueError as error:
+        return f"its postings are damaged ({error})"
+    return None if n == live else f"its postings hold {n} passages instead of {live}"

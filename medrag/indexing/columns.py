@@ -1,0 +1,139 @@
+"""The columns that filters look at: one small integer per passage and column."""
+
+import json
+import re
+from array import array
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medrag.indexing.arrays import mapped
+from medrag.records import Filter, Passage
+
+NAMES = ("kind", "domain", "corpus", "document", "subject", "study", "time", "language")
+CODES, VALUES = "columns.npy", "columns.json"
+IMAGE_ROWS, IMAGE_HASHES = "image_rows.npy", "image_hashes.npy"
+
+_SHA256 = re.compile("[0-9a-f]{64}")
+
+Mask = NDArray[np.bool_]
+
+
+class ColumnsWriter:
+    """Collect the columns of a segment, passage by passage."""
+
+    def __init__(self) -> None:
+        self._codes = {name: array("i") for name in NAMES}
+        self._values: dict[str, dict[str, int]] = {name: {} for name in NAMES}
+        self._image_rows = array("i")
+        self._image_hashes = bytearray()
+
+    def add(self, row: int, passage: Passage) -> None:
+        self._codes["kind"].append(self._code("kind", passage.kind))
+        for name in NAMES[1:]:
+            self._codes[name].append(self._code(name, getattr(passage.source, name)))
+        for image in passage.images:
+            if image.sha256 is not None:
+                self._image_rows.append(row)
+                self._image_hashes += bytes.fromhex(image.sha256)
+
+    def truncate(self, n: int) -> None:
+        """Forget every row from `n` on; values that only they had stay in the dictionaries."""
+        for codes in self._codes.values():
+            del codes[n:]
+        while self._image_rows and self._image_rows[-1] >= n:
+            self._image_rows.pop()
+        del self._image_hashes[32 * len(self._image_rows) :]
+
+    def write(self, folder: Path) -> None:
+        codes = np.array([self._codes[name] for name in NAMES], dtype=np.int32)
+        np.save(folder / CODES, codes.reshape(len(NAMES), -1))
+        values = {name: list(self._values[name]) for name in NAMES}
+        (folder / VALUES).write_text(json.dumps(values, ensure_ascii=False), encoding="utf-8")
+        np.save(folder / IMAGE_ROWS, np.array(self._image_rows, dtype=np.int32))
+        hashes = np.frombuffer(bytes(self._image_hashes), dtype=np.uint8).reshape(-1, 32)
+        np.save(folder / IMAGE_HASHES, hashes)
+
+    def _code(self, name: str, value: str | None) -> int:
+        if value is None:
+            return -1
+        known = self._values[name]
+        return known.setdefault(value, len(known))
+
+
+class Columns:
+    """The columns of one segment, read when a filter asks for them."""
+
+    def __init__(self, *, folder: Path, n: int) -> None:
+        self.folder = folder
+        self.n = n
+
+    def codes(self, name: str) -> NDArray[np.int32]:
+        """Give (n,) codes into `values(name)`; -1 where the passage has none."""
+        row: NDArray[np.int32] = self._codes[NAMES.index(name)]
+        return row
+
+    def values(self, name: str) -> list[str]:
+        return self._values[name]
+
+    def allowed(self, wanted: Filter) -> Mask:
+        """Tell for each row whether a filter lets it through."""
+        mask = np.ones(self.n, dtype=np.bool_)
+        for name, names in (
+            ("kind", wanted.kinds),
+            ("domain", wanted.domains),
+            ("corpus", wanted.corpora),
+            ("subject", wanted.subjects),
+        ):
+            if names:
+                mask &= self._where(name, names.__contains__)
+        for name, names in (("study", wanted.not_studies), ("subject", wanted.not_subjects)):
+            if names:
+                mask &= ~self._where(name, names.__contains__)
+        if wanted.before is not None:
+            mask &= self._where("time", wanted.before.__gt__)
+        if wanted.not_images:
+            mask[self._rows_of_images(wanted.not_images)] = False
+        return mask
+
+    def _where(self, name: str, test: Callable[[str], bool]) -> Mask:
+        # One place more than there are values: code -1, no value, reads the last and never holds.
+        table = np.zeros(len(self.values(name)) + 1, dtype=np.bool_)
+        table[:-1] = [test(value) for value in self.values(name)]
+        return table[self.codes(name)]
+
+    def _rows_of_images(self, hashes: frozenset[str]) -> NDArray[np.int32]:
+        if len(self._image_hashes) == 0:
+            return np.empty(0, dtype=np.int32)
+        packed = np.ascontiguousarray(self._image_hashes).view("V32").ravel()
+        found = np.zeros(len(packed), dtype=np.bool_)
+        # What is not a sha256 is nobody's.
+        for each in filter(_SHA256.fullmatch, hashes):
+            found |= packed == np.void(bytes.fromhex(each))
+        rows: NDArray[np.int32] = np.asarray(self._image_rows[found])
+        return rows
+
+    @cached_property
+    def _codes(self) -> NDArray[np.int32]:
+        codes: NDArray[np.int32] = mapped(self.folder / CODES)
+        return codes
+
+    @cached_property
+    def _values(self) -> dict[str, list[str]]:
+        values: dict[str, list[str]] = json.loads(
+            (self.folder / VALUES).read_text(encoding="utf-8")
+        )
+        return values
+
+    @cached_property
+    def _image_rows(self) -> NDArray[np.int32]:
+        rows: NDArray[np.int32] = mapped(self.folder / IMAGE_ROWS)
+        return rows
+
+    @cached_property
+    def _image_hashes(self) -> NDArray[np.uint8]:
+        hashes: NDArray[np.uint8] = mapped(self.folder / IMAGE_HASHES)
+        return hashes

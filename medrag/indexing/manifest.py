@@ -1,0 +1,233 @@
+"""The manifest: what an index holds. What it does not name does not exist."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medrag.codec import to_json
+from medrag.errors import IndexFormatError
+from medrag.indexing.durable import write_atomically
+
+FORMAT = 1
+NAME = "manifest.json"
+
+_HEAD = b'{"checksum": "'
+_BODY = b'", "index":\n'
+_TAIL = b"\n}\n"
+
+
+@dataclass(frozen=True, slots=True)
+class FileSum:
+    """A file of a segment: bytes and sha256."""
+
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """A source file and the rows [first, stop) of the segment that hold its passages.
+
+    Attributes:
+        recipe: hash of everything that shapes its passages (kind, options, corpus).
+        pages: distinct pages that were read.
+        kinds: passages by kind.
+        skipped: left-out and unreadable parts by reason code.
+        failed: how many of those could not be read.
+    """
+
+    corpus: str
+    document: str
+    kind: str
+    recipe: str
+    size: int
+    mtime_ns: int
+    sha256: str
+    first: int
+    stop: int
+    pages: int = 0
+    kinds: Mapping[str, int] = field(default_factory=dict, hash=False)
+    skipped: Mapping[str, int] = field(default_factory=dict, hash=False)
+    failed: int = 0
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return (self.corpus, self.document)
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentEntry:
+    """One segment: `tombstones` are the row ranges [first, stop) that were removed."""
+
+    name: str
+    serial: int
+    n: int
+    files: tuple[Covered, ...]
+    sums: Mapping[str, FileSum] = field(hash=False)
+    tombstones: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelEntry:
+    """A channel and, if it is dense, the encoder whose vectors it holds.
+
+    Attributes:
+        spec: what the recipe says; "kind" is "lexical", "graph" or "dense".
+        encoder: name of the encoder: weights, revision, preprocessing, pooling, prompts.
+        numerics: data type, device and the like; recorded, never compared.
+        derived: what its derived data holds, in words of the channel.
+    """
+
+    spec: Mapping[str, Any] = field(hash=False)
+    encoder: str | None = None
+    normalised: bool = True
+    d: int | None = None
+    numerics: str = ""
+    derived: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+    @property
+    def kind(self) -> str:
+        return str(self.spec["kind"])
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusEntry:
+    """A corpus; `root` is relative to the index folder where that is possible."""
+
+    name: str
+    root: str
+    domain: str | None = None
+    language: str = "en"
+    licence: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A source file that could not be read, to be tried again by the next build."""
+
+    corpus: str
+    document: str
+    kind: str
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What an index holds. `generation` grows with every change of the manifest."""
+
+    format: int = FORMAT
+    generation: int = 0
+    next_serial: int = 1
+    segments: tuple[SegmentEntry, ...] = ()
+    channels: Mapping[str, ChannelEntry] = field(default_factory=dict, hash=False)
+    corpora: Mapping[str, CorpusEntry] = field(default_factory=dict, hash=False)
+    failures: tuple[Failure, ...] = ()
+    unknown: tuple[Mapping[str, Any], ...] = field(default=(), hash=False)
+
+    @property
+    def n_live(self) -> int:
+        """Passages that were not removed."""
+        return sum(n_live(segment) for segment in self.segments)
+
+
+def live_rows(segment: SegmentEntry) -> NDArray[np.int64]:
+    """List the rows of a segment that were not removed, ascending."""
+    live = np.ones(segment.n, dtype=np.bool_)
+    for first, stop in segment.tombstones:
+        live[first:stop] = False
+    return np.flatnonzero(live)
+
+
+def n_live(segment: SegmentEntry) -> int:
+    return segment.n - sum(stop - first for first, stop in segment.tombstones)
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read and check the manifest of an index.
+
+    Raises:
+        IndexFormatError: if there is none, it is damaged, or of a later format.
+    """
+    path = folder / NAME
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise IndexFormatError(
+            f"{folder} is not an index: it has no {NAME}; build one: medrag index build {folder}"
+        ) from None
+    value = _checked(path, content)
+    if value.get("format") != FORMAT:
+        raise IndexFormatError(
+            f"{path} has format {value.get('format')!r}, but this medrag reads {FORMAT}; install "
+            f"the medrag that wrote it, or build the index anew: medrag index build {folder.name}"
+        )
+    return _manifest_from_json(value)
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> Manifest:
+    """Write a manifest as the next generation, and return that."""
+    manifest = replace(manifest, generation=manifest.generation + 1)
+    value = {each.name: getattr(manifest, each.name) for each in fields(manifest)}
+    body = json.dumps(to_json(value), ensure_ascii=False, separators=(",", ":")).encode()
+    checksum = hashlib.sha256(body).hexdigest().encode()
+    write_atomically(folder / NAME, _HEAD + checksum + _BODY + body + _TAIL)
+    return manifest
+
+
+def with_tombstones(segment: SegmentEntry, ranges: list[tuple[int, int]]) -> SegmentEntry:
+    """Add removed row ranges to a segment, joined and in order; empty ranges are dropped."""
+    joined: list[tuple[int, int]] = []
+    for first, stop in sorted(range_ for range_ in (*segment.tombstones, *ranges)):
+        if first >= stop:
+            continue
+        if joined and first <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], stop))
+        else:
+            joined.append((first, stop))
+    return replace(segment, tombstones=tuple(joined))
+
+
+def _checked(path: Path, content: bytes) -> Any:
+    """Compare the checksum in the first line with the body below it, and decode the body."""
+    head, _, rest = content.partition(_BODY)
+    body = rest.removesuffix(_TAIL)
+    if (
+        not head.startswith(_HEAD)
+        or body == rest
+        or hashlib.sha256(body).hexdigest().encode() != head.removeprefix(_HEAD)
+    ):
+        raise IndexFormatError(
+            f"{path} is damaged: its content does not match its own checksum; restore it from a "
+            "copy, or delete the folder and build the index anew"
+        )
+    return json.loads(body)
+
+
+def _manifest_from_json(value: Mapping[str, Any]) -> Manifest:
+    return Manifest(
+        format=value["format"],
+        generation=value["generation"],
+        next_serial=value["next_serial"],
+        segments=tuple(_segment_from_json(segment) for segment in value["segments"]),
+        channels={name: ChannelEntry(**entry) for name, entry in value["channels"].items()},
+        corpora={name: CorpusEntry(**entry) for name, entry in value["corpora"].items()},
+        failures=tuple(Failure(**failure) for failure in value["failures"]),
+        unknown=tuple(value["unknown"]),
+    )
+
+
+def _segment_from_json(value: Mapping[str, Any]) -> SegmentEntry:
+    return SegmentEntry(
+        name=value["name"],
+        serial=value["serial"],
+        n=value["n"],
+        files=tuple(Covered(**entry) for entry in value["files"]),
+        sums={name: FileSum(**entry) for name, entry in value["sums"].items()},
+        tombstones=tuple((first, stop) for first, stop in value.get("tombstones", ())),
+    )

@@ -1,0 +1,214 @@
+"""A segment: an immutable run of passages with their columns, read by row."""
+
+import hashlib
+import json
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medrag.codec import passage_from_json, skipped_from_json, to_json
+from medrag.errors import IndexFormatError
+from medrag.indexing.arrays import gone, mapped
+from medrag.indexing.columns import Columns, ColumnsWriter
+from medrag.indexing.manifest import FileSum
+from medrag.records import Passage, Skipped
+
+FOLDER = "segments"
+PASSAGES, OFFSETS, IDS, SKIPPED = "passages.jsonl", "offsets.npy", "ids.npy", "skipped.jsonl"
+
+
+_write = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How far a segment was written, to come back to."""
+
+    row: int
+    skipped: int
+
+
+class SegmentWriter:
+    """Write passages and what was skipped, one by one, into a new folder."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True)
+        self.folder = folder
+        self._passages = (folder / PASSAGES).open("w+b")
+        self._skipped = (folder / SKIPPED).open("w+b")
+        self._columns = ColumnsWriter()
+        self._offsets = array("q", [0])
+        self._ids = bytearray()
+
+    @property
+    def n(self) -> int:
+        return len(self._offsets) - 1
+
+    def add(self, passage: Passage) -> int:
+        """Append a passage and give its row.
+
+        Raises:
+            ValueError: if its id is no UUID.
+            TypeError: if its fields hold what JSON cannot.
+        """
+        line = line_of(passage)
+        identifier = id_bytes(passage.id)
+        self._columns.add(self.n, passage)
+        self._append(identifier, line)
+        return self.n - 1
+
+    def add_line(self, line: bytes) -> int:
+        """Append a passage as `Segment.lines` gives it, and give its row."""
+        passage = passage_from_json(json.loads(line))
+        self._columns.add(self.n, passage)
+        self._append(id_bytes(passage.id), line)
+        return self.n - 1
+
+    def skip_line(self, line: bytes) -> None:
+        """Append what was left out as `Segment.skipped_lines` gives it."""
+        self._skipped.write(line)
+
+    def skip(self, skipped: Skipped) -> None:
+        self._skipped.write(line_of(skipped))
+
+    def mark(self) -> Mark:
+        return Mark(self.n, self._skipped.tell())
+
+    def roll_back(self, mark: Mark) -> None:
+        """Forget everything since a mark."""
+        del self._offsets[mark.row + 1 :]
+        del self._ids[16 * mark.row :]
+        self._columns.truncate(mark.row)
+        for file, size in ((self._passages, self._offsets[-1]), (self._skipped, mark.skipped)):
+            file.truncate(size)
+            file.seek(size)
+
+    def ids(self, first: int) -> Iterator[bytes]:
+        """List the ids, 16 bytes each, from a row on."""
+        for start in range(16 * first, len(self._ids), 16):
+            yield bytes(self._ids[start : start + 16])
+
+    def close(self) -> None:
+        """Finish the folder."""
+        self.discard()
+        self._columns.write(self.folder)
+        np.save(self.folder / OFFSETS, np.array(self._offsets, dtype=np.int64))
+        np.save(self.folder / IDS, np.frombuffer(bytes(self._ids), np.uint8).reshape(-1, 16))
+
+    def discard(self) -> None:
+        """Close the files, for the folder to be deleted."""
+        self._passages.close()
+        self._skipped.close()
+
+    def _append(self, identifier: bytes, line: bytes) -> None:
+        self._ids += identifier
+        self._passages.write(line)
+        self._offsets.append(self._offsets[-1] + len(line))
+
+
+class Segment:
+    """Read the passages of a segment by row. Files are opened when they are needed."""
+
+    def __init__(self, *, folder: Path, n: int) -> None:
+        self.folder = folder
+        self.n = n
+        self.columns = Columns(folder=folder, n=n)
+
+    @cached_property
+    def ids(self) -> NDArray[np.uint8]:
+        """(n, 16), the bytes of each passage's UUID."""
+        ids: NDArray[np.uint8] = mapped(self.folder / IDS)
+        return ids
+
+    @cached_property
+    def offsets(self) -> NDArray[np.int64]:
+        """(n + 1,), where each passage's line begins in its file, and the file's end."""
+        offsets: NDArray[np.int64] = mapped(self.folder / OFFSETS)
+        return offsets
+
+    def passages_at(self, rows: Sequence[int]) -> list[Passage]:
+        """Give the passages at rows, in the order asked."""
+        passages = []
+        with _opened(self.folder / PASSAGES) as file:
+            for row in rows:
+                start, stop = int(self.offsets[row]), int(self.offsets[row + 1])
+                file.seek(start)
+                passages.append(passage_from_json(json.loads(file.read(stop - start))))
+        return passages
+
+    def lines(self, rows: NDArray[np.int64] | None = None) -> Iterator[tuple[int, bytes]]:
+        """Read (row, line) in order, of all rows or of ascending ones."""
+        wanted = np.ones(self.n, dtype=np.bool_)
+        if rows is not None:
+            wanted[:] = False
+            wanted[rows] = True
+        with _opened(self.folder / PASSAGES) as file:
+            for row, line in enumerate(file):
+                if wanted[row]:
+                    yield row, line
+
+    def passages(self, rows: NDArray[np.int64]) -> Iterator[tuple[int, Passage]]:
+        """Read (row, passage) in order, of ascending rows."""
+        for row, line in self.lines(rows):
+            yield row, passage_from_json(json.loads(line))
+
+    def rows_of(self, identifier: bytes) -> list[int]:
+        """Find the rows of a passage by the 16 bytes of its id: none, or one, removed or not."""
+        wanted = np.frombuffer(identifier, dtype=np.uint64)
+        pairs = np.ascontiguousarray(self.ids).view(np.uint64).reshape(-1, 2)
+        return [int(row) for row in np.flatnonzero((pairs == wanted).all(axis=1))]
+
+    def close(self) -> None:
+        """Let go of what was mapped."""
+        for name in ("ids", "offsets"):
+            self.__dict__.pop(name, None)
+        self.columns = Columns(folder=self.folder, n=self.n)
+
+    def skipped_lines(self) -> Iterator[tuple[bytes, Skipped]]:
+        """Read what was left out of this segment, as written and as records."""
+        with _opened(self.folder / SKIPPED) as file:
+            for line in file:
+                yield line, skipped_from_json(json.loads(line))
+
+
+def line_of(record: Passage | Skipped) -> bytes:
+    """Write a record as one line of JSON."""
+    return _write(to_json(record)).encode(errors="surrogatepass") + b"\n"
+
+
+def id_bytes(passage_id: str) -> bytes:
+    """Write the id of a passage, a UUID, as 16 bytes.
+
+    Raises:
+        ValueError: if it is none.
+    """
+    try:
+        identifier = bytes.fromhex(passage_id.replace("-", ""))
+    except ValueError:
+        identifier = b""
+    if len(identifier) != 16:
+        raise ValueError(f"the id of a passage must be a UUID, got {passage_id!r}")
+    return identifier
+
+
+def file_sums(folder: Path) -> dict[str, FileSum]:
+    """Hash every file below a folder, by its name relative to the folder, with "/"."""
+    sums = {}
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        sums[path.relative_to(folder).as_posix()] = FileSum(path.stat().st_size, digest)
+    return sums
+
+
+def _opened(path: Path) -> IO[bytes]:
+    try:
+        return path.open("rb")
+    except FileNotFoundError:
+        raise IndexFormatError(gone(path)) from None

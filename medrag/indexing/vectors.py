@@ -1,0 +1,151 @@
+"""The vectors of one dense channel in one segment: packed, mapped, with the rows they are of.
+
+A channel lies in its own folder of the segment, so that it can be added to a finished one.
+"""
+
+from array import array
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medrag.indexing.arrays import ArrayFile, mapped
+from medrag.protocols import Encoder
+from medrag.records import Passage
+
+ROWS, LENGTHS, VALUES = "rows.npy", "lengths.npy", "values.npy"
+
+# Passages encoded at once: enough to keep a model busy, few enough to hold their pictures.
+BATCH = 32
+
+Floats = NDArray[np.float32]
+
+
+def channel_folder(segment: Path, channel: str) -> Path:
+    return segment / f"channel-{channel}"
+
+
+class Vectors:
+    """The vectors of a channel in a segment.
+
+    `rows` (m,) int32 ascending, `lengths` (m,) int32, `values` (sum(lengths), d) float32.
+    """
+
+    def __init__(self, *, folder: Path) -> None:
+        self.folder = folder
+
+    @cached_property
+    def rows(self) -> NDArray[np.int32]:
+        rows: NDArray[np.int32] = mapped(self.folder / ROWS)
+        return rows
+
+    @cached_property
+    def lengths(self) -> NDArray[np.int32]:
+        lengths: NDArray[np.int32] = mapped(self.folder / LENGTHS)
+        return lengths
+
+    @cached_property
+    def values(self) -> Floats:
+        values: Floats = mapped(self.folder / VALUES)
+        return values
+
+    @cached_property
+    def starts(self) -> NDArray[np.int64]:
+        """(m + 1,), where the vectors of each passage begin, and the end."""
+        return np.concatenate(([0], np.cumsum(self.lengths, dtype=np.int64)))
+
+    def of_row(self, row: int) -> Floats | None:
+        """Give the vectors of one passage, (length, d), or None if the channel lacks it."""
+        place = int(np.searchsorted(self.rows, row))
+        if place == len(self.rows) or self.rows[place] != row:
+            return None
+        return np.asarray(self.values[self.starts[place] : self.starts[place + 1]])
+
+
+class _Waiting(NamedTuple):
+    row: int
+    passage: Passage
+    known: Floats | None
+
+
+class VectorsWriter:
+    """Encode passages in batches into the folder of a channel."""
+
+    def __init__(self, *, folder: Path, encoder: Encoder) -> None:
+        folder.mkdir(parents=True)
+        self.folder = folder
+        self.encoder = encoder
+        self._rows = array("i")
+        self._lengths = array("i")
+        self._values: ArrayFile | None = None
+        self._waiting: list[_Waiting] = []
+
+    @property
+    def n(self) -> int:
+        """Passages taken so far."""
+        return len(self._rows) + len(self._waiting)
+
+    def add(self, row: int, passage: Passage, known: Floats | None = None) -> None:
+        """Take a passage that the encoder encodes, with absolute paths of its images.
+
+        Rows ascend. `known` are vectors that this encoder gave for it before, (length, d).
+        """
+        self._waiting.append(_Waiting(row, passage, known))
+        if len(self._waiting) >= BATCH:
+            self._encode()
+
+    def truncate(self, row: int) -> None:
+        """Forget every passage from a row on."""
+        self._waiting = [each for each in self._waiting if each.row < row]
+        while self._rows and self._rows[-1] >= row:
+            self._rows.pop()
+            self._lengths.pop()
+        if self._values is not None:
+            self._values.truncate(sum(self._lengths))
+
+    def close(self) -> int:
+        """Encode what waits, finish the files, and give the dimension."""
+        self._encode()
+        values = self._values or self._opened(self.encoder.encode_passages([]).values.shape[1])
+        values.close()
+        np.save(self.folder / ROWS, np.array(self._rows, dtype=np.int32))
+        np.save(self.folder / LENGTHS, np.array(self._lengths, dtype=np.int32))
+        return values.row[0]
+
+    def discard(self) -> None:
+        """Close the files, for the folder to be deleted."""
+        if self._values is not None:
+            self._values.discard()
+
+    def _encode(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        if not waiting:
+            return
+        unknown = [each.passage for each in waiting if each.known is None]
+        fresh = iter(self._encoded(unknown) if unknown else ())
+        for each in waiting:
+            values = next(fresh) if each.known is None else each.known
+            self._rows.append(each.row)
+            self._lengths.append(len(values))
+            (self._values or self._opened(values.shape[1])).append(values)
+
+    def _encoded(self, passages: list[Passage]) -> list[Floats]:
+        embeddings = self.encoder.encode_passages(passages)
+        lengths = np.asarray(embeddings.lengths)
+        if len(lengths) != len(passages) or lengths.min() < 1:
+            raise ValueError(
+                f"{self.encoder.name} gave {len(lengths)} lengths for {len(passages)} passages, "
+                "each of which must have at least one vector"
+            )
+        if not np.isfinite(embeddings.values).all():
+            raise ValueError(
+                f"{self.encoder.name} gave a vector that is not finite, for one of the passages "
+                f"{passages[0].id} to {passages[-1].id}"
+            )
+        return np.split(embeddings.values, np.cumsum(lengths)[:-1])
+
+    def _opened(self, d: int) -> ArrayFile:
+        self._values = ArrayFile(self.folder / VALUES, dtype="<f4", row=(d,))
+        return self._values

