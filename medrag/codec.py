@@ -62,6 +62,7 @@ def skipped_from_json(value: Mapping[str, Any]) -> Skipped:
         reason=value["reason"],
         detail=value["detail"],
         failed=value.get("failed", False),
+        count=value.get("count", 1),
     )
 
 

@@ -30,7 +30,7 @@ Support = Literal["supported", "unsupported", "contradicted", "unchecked"]
 
 _NAMESPACE = UUID("6d656472-6167-5a00-8000-000000000001")
 # Made once: json.dumps makes an encoder on each call with other than its default separators.
-_COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+_COMPACT = json.JSONEncoder(separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,13 +144,14 @@ class Skipped:
     """Something an ingestor left out, or could not read. Shown, counted, kept in the index.
 
     `reason` is a code of `medrag.ingestion.reasons`; `failed` tells what could not be read (bad
-    input) from what was left out on purpose.
+    input) from what was left out on purpose; `count` is how many such things one record stands for.
     """
 
     source: Source
     reason: str
     detail: str
     failed: bool = False
+    count: int = 1
 
 
 @dataclass(frozen=True, slots=True)

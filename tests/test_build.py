@@ -200,6 +200,20 @@ def test_a_picture_is_named_by_its_pixels_and_a_bad_one_is_left_out(tmp_path: Pa
     assert mask.tolist() == [False, False, True, True]
 
 
+def test_a_picture_that_changed_beside_an_unchanged_table_is_read_again(tmp_path: Path) -> None:
+    root, folder = tmp_path / "in", tmp_path / "index"
+    root.mkdir()
+    Image.new("RGB", (4, 3), "red").save(root / "spot.png")
+    lines = {"a.lines": [{"kind": "image", "text": "a spot", "images": ["spot.png"]}]}
+    build_lines(folder, root, lines)
+    before = open_store(folder).passages[0].images[0].sha256
+    assert build_lines(folder, root).unchanged == 1
+    Image.new("RGB", (5, 3), "blue").save(root / "spot.png")
+    assert build_lines(folder, root).changed == 1
+    assert open_store(folder).passages[0].images[0].sha256 != before
+    assert build_lines(folder, root).unchanged == 1
+
+
 def test_workers_and_one_process_make_the_same_index(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

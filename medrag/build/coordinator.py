@@ -10,6 +10,7 @@ from typing import Any
 
 from medrag.build.channels import add_vectors, check_channels, has_channel
 from medrag.build.known import OldRows
+from medrag.build.pictures import pictures_beside, stamped
 from medrag.build.plan import ChannelPlan, Planned, SourceFile, planned, shards
 from medrag.build.report import BuildReport, FileReport, Outcome
 from medrag.build.shard import Identity, ReadFile, ShardReader, ShardResult, ShardTask
@@ -19,7 +20,7 @@ from medrag.indexing import durable
 from medrag.indexing.dense import check_encoder
 from medrag.indexing.maintenance import stored_root
 from medrag.indexing.manifest import ChannelEntry, CorpusEntry, Covered, Failure, SegmentEntry
-from medrag.indexing.segment import FOLDER
+from medrag.indexing.segment import FOLDER, Segment
 from medrag.indexing.writing import IndexWriter, index_writer
 from medrag.ingestion.sources import file_sha256
 from medrag.protocols import Ingestor, Progress
@@ -183,7 +184,7 @@ class _Build:
         if each.key not in self.held:
             return None
         segment, old = self.held[each.key]
-        if old.recipe != each.recipe:
+        if old.recipe != each.recipe or self._pictures_changed(segment, old, each):
             return None
         try:
             status = each.file.path.stat()
@@ -196,6 +197,16 @@ class _Build:
         # Only the time changed: remembered, so that the next build need not hash the file again.
         self.writer.touch(segment.name, replace(old, mtime_ns=status.st_mtime_ns))
         return old
+
+    def _pictures_changed(self, segment: SegmentEntry, old: Covered, each: Planned) -> bool:
+        """Tell whether a picture beside an unchanged table is not the one that was indexed."""
+        if not old.pictures:
+            return False
+        known = Segment(folder=self.writer.folder / FOLDER / segment.name, n=segment.n)
+        shown: set[str] = set()
+        for passage in known.passages_at(range(old.first, old.stop)):
+            shown |= pictures_beside(passage)
+        return stamped(shown, each.file.corpus.root) != old.pictures
 
     def _tasks(self) -> Iterator[ShardTask]:
         for number, shard in enumerate(shards(self.plan)):

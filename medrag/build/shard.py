@@ -10,6 +10,7 @@ from pathlib import Path
 
 from medrag.build.identify import PictureNames
 from medrag.build.known import KnownVectors, OldRows
+from medrag.build.pictures import pictures_beside, stamped
 from medrag.build.plan import Planned, SourceFile
 from medrag.errors import MedragError
 from medrag.images import resolved
@@ -128,6 +129,7 @@ class ShardReader:
             *planned.key, planned.file.kind, planned.recipe,
             status.st_size, status.st_mtime_ns, sha256, first, shard.segment.n,
             len(tally.pages), dict(tally.kinds), dict(tally.skipped), tally.failed,
+            stamped(tally.pictures, planned.file.corpus.root),
         )  # fmt: skip
 
     def _passages(self, planned: Planned) -> Iterator[Passage | Skipped]:
@@ -172,6 +174,7 @@ class _Tally:
         self.kinds: Counter[str] = Counter()
         self.skipped: Counter[str] = Counter()
         self.failed = 0
+        self.pictures: set[str] = set()
         self.last: Passage | Skipped | None = None
 
     def new_pages(self, each: Passage | Skipped) -> int:
@@ -183,9 +186,10 @@ class _Tally:
         self.last = each
         if isinstance(each, Passage):
             self.kinds[each.kind] += 1
+            self.pictures |= pictures_beside(each)
         else:
-            self.skipped[each.reason] += 1
-            self.failed += each.failed
+            self.skipped[each.reason] += each.count
+            self.failed += each.count if each.failed else 0
 
 
 class _Shard:

@@ -132,14 +132,21 @@ def verify(
     repair: Annotated[
         bool, typer.Option("--repair", help="Drop damaged segments; the next build reads anew.")
     ] = False,
+    encoders: Annotated[
+        bool, typer.Option("--encoders", help="Also encode 32 passages of each channel anew.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Read an index whole and compare it with its manifest; exit 1 if it is damaged."""
+    from medrag.config import open_index
     from medrag.indexing import maintenance
     from medrag.indexing.checking import verify as examine
 
     folder = _folder(name)
     problems = examine(folder)
+    if encoders and not problems:
+        with open_index(folder) as index:
+            problems = [found for each in index.probe() if (found := each.problem) is not None]
     dropped = maintenance.repair(folder) if repair and problems else []
     if as_json:
         show_json({"problems": [asdict(each) for each in problems], "dropped": dropped})

@@ -15,6 +15,7 @@ from medrag.protocols import Channel, PassageRows
 from medrag.records import Filter, Hit, ImageRef, Passage, Question, ScoredRow
 
 if TYPE_CHECKING:
+    from medrag.indexing.probing import Probe
     from medrag.indexing.storage import Store
 
 TRUST_VARIABLE = "MEDRAG_TRUST_REMOTE_CODE"
@@ -99,6 +100,19 @@ class Index:
             if name not in self.channels:
                 raise ValueError(unknown(f"channel of {self.folder}", name, self.channels))
         return {name: self.channels[name] for name in (names or self.channels)}
+
+    def probe(self) -> "list[Probe]":
+        """Encode some passages of each dense channel anew, and compare them with its vectors."""
+        from medrag.indexing.probing import probe
+
+        probes = []
+        for name, entry in self.store.manifest.channels.items():
+            place = Place(str(self.folder), ("channels", name))
+            encoder = planned_channel(name, entry.spec, place).encoder
+            if encoder is not None:
+                refuse_foreign_code(entry.spec, place)
+                probes.append(probe(self.store, name, encoder()))
+        return probes
 
     def resolve(self, passage: Passage) -> Passage:
         """Make the paths of a passage's images absolute, on this machine."""

@@ -40,6 +40,7 @@ class Covered:
         kinds: passages by kind.
         skipped: left-out and unreadable parts by reason code.
         failed: how many of those could not be read.
+        pictures: stamp of the other files whose pictures its passages show; empty if none.
     """
 
     corpus: str
@@ -55,6 +56,7 @@ class Covered:
     kinds: Mapping[str, int] = field(default_factory=dict, hash=False)
     skipped: Mapping[str, int] = field(default_factory=dict, hash=False)
     failed: int = 0
+    pictures: str = ""
 
     @property
     def key(self) -> tuple[str, str]:

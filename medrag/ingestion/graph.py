@@ -103,7 +103,8 @@ def _of_ontology(ontology: Ontology, source: Source) -> Iterator[Passage | Skipp
     if ontology.obsolete:
         first = ", ".join(ontology.obsolete[:3])
         count = len(ontology.obsolete)
-        yield Skipped(source, "obsolete", f"{count} obsolete terms left out ({first}, ...)")
+        detail = f"{count} obsolete terms left out ({first}, ...)"
+        yield Skipped(source, "obsolete", detail, count=count)
     parents = defaultdict(list)
     for link in ontology.links:
         if link.relation == IS_A:
