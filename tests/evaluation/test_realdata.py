@@ -84,7 +84,6 @@ def test_words_and_vectors_together_find_more_of_scifact(data: Path, tmp_path: P
     # One vector of the first 256 tokens: 0.649.
     assert text >= 0.65
     assert fused >= 0.71
-    print(text, fused)
 
 
 def test_words_alone_find_the_module_that_answers_a_question(data: Path, tmp_path: Path) -> None:
@@ -104,7 +103,6 @@ def test_words_and_vectors_together_find_more_modules(data: Path, tmp_path: Path
     with built(book / "sections.jsonl", tmp_path / "index", "lexical", "text=minilm") as index:
         scores = scores_of(index, task, "lexical", "text")
     assert scores.measures["Hit@1"] >= 0.79
-    print(scores.measures)
 
 
 QUESTIONS = {

