@@ -161,10 +161,10 @@ def _said(table: Table) -> dict[str, dict[str, list[str]]]:
 
 def _inverse(relation: str, words: str) -> str:
     """Say a relation from its other end, as the heading of a list."""
-    known = {IS_A: "includes", "located_in": "site of", "part_of": "has part"}
-    if relation.startswith("has_"):
+    known = {IS_A: "includes", "is located in": "site of", "is part of": "has part"}
+    if words.startswith("has "):
         return f"{words.removeprefix('has ')} of"
-    return known.get(relation, f"to which the relation {words!r} leads from")
+    return known.get(IS_A if relation == IS_A else words, f"to which the relation {words!r} leads from")
 
 
 def _listing(label: str, said: dict[str, list[str]]) -> str:

@@ -18,6 +18,7 @@ REASONS: Mapping[str, str] = MappingProxyType(
         "side_file": "a file about the data: judgements, boxes, a licence, a list of files",
         "hidden": "a hidden file or folder",
         "outside": "a link that leaves the folder, or to another folder",
+        "index_folder": "the folder of an index, which is no source",
         "referenced": "a picture that is indexed with the report, caption or case that names it",
         "image_not_shipped": "a picture that the file names but its collection does not contain",
         "embedded": "a picture inside a document of a kind whose pictures are not read",

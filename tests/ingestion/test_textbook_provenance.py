@@ -6,10 +6,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from medrag.ingestion.pdf_opening import page_count
 from medrag.ingestion.textbook import TextbookIngestor
 from medrag.records import Corpus, Passage
 from tests.ingestion.provenance import provenance
-from tests.ingestion.typesetting import Layout, prose, typeset
+from tests.ingestion.typesetting import RUNNING_HEAD, Layout, prose, typeset
 
 REAL = (
     "textbook/anatomy_physiology/ap_imaging_tissues_skin.pdf",
@@ -47,8 +48,11 @@ def test_a_passage_is_what_stands_in_its_boxes_and_all_text_is_in_order(
         agreement = provenance(passage, tmp_path)
         assert agreement.inside >= 0.98, passage
         assert agreement.own >= 0.9, passage
-    said = "".join(" ".join(p) for _, p in sections).replace(" ", "")
-    assert without_overlaps([p.text for p in texts]) == said
+    read = without_overlaps([p.text for p in texts])
+    if page_count(path) < 3:
+        # What stands on one or two pages only cannot be told from text.
+        read = read.replace("".join(RUNNING_HEAD.split()), "")
+    assert read == "".join(" ".join(p) for _, p in sections).replace(" ", "")
 
 
 @pytest.mark.realdata

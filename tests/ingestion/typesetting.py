@@ -9,6 +9,7 @@ import pymupdf
 
 WIDTH, HEIGHT, MARGIN, GUTTER = 420.0, 595.0, 50.0, 24.0
 SIZE, LEADING, HEAD = 10.0, 12.5, 40.0
+RUNNING_HEAD = "A running head of the book"
 _CONSONANTS, _VOWELS = "bdfgklmnprst", "aeiou"
 
 
@@ -48,9 +49,7 @@ class Typesetter:
     def __init__(self, layout: Layout) -> None:
         self.layout = layout
         self.document = pymupdf.open()
-        self.column_width = (
-            WIDTH - 2 * MARGIN - GUTTER * (layout.columns - 1)
-        ) / layout.columns
+        self.column_width = (WIDTH - 2 * MARGIN - GUTTER * (layout.columns - 1)) / layout.columns
         self.column = layout.columns
         self.y = HEIGHT
         self.page: Any = None
@@ -69,7 +68,7 @@ class Typesetter:
         for page in self.document:
             if self.layout.crop:
                 cut = self.layout.crop
-                page.set_cropbox(page.rect + (cut, cut, -cut, -cut))
+                page.set_cropbox(pymupdf.Rect(cut, cut, WIDTH - cut, HEIGHT - cut))
             page.set_rotation(self.layout.rotation)
         self.document.save(path)
         self.document.close()
@@ -105,7 +104,7 @@ class Typesetter:
             self.page = self.document.new_page(width=WIDTH, height=HEIGHT)
             if self.layout.heads:
                 number = str(self.document.page_count)
-                self.page.insert_text((MARGIN, 42), "A running head of the book", fontsize=8)
+                self.page.insert_text((MARGIN, 42), RUNNING_HEAD, fontsize=8)
                 self.page.insert_text((WIDTH / 2, HEIGHT - 36), number, fontsize=8)
         self.y = MARGIN + HEAD / 2
 
