@@ -10,9 +10,10 @@ from medrag.errors import MissingExtraError
 # `Any`, not ModuleType: the caller reads attributes of a library that mypy has not seen imported.
 Library = Any
 
-# PyMuPDF 2 imports its layout model with the ONNX runtime: two thirds of its import time, and a
-# model that would decide where tables are. A module that is None in sys.modules is not imported.
-_UNWANTED = {"pymupdf": "pymupdf.layout"}
+# PyMuPDF 2 imports a layout model and a Markdown writer with the ONNX runtime: most of its import
+# time, and a model that would decide where tables are. It goes on without them where they are
+# missing, and a module that is None in sys.modules counts as missing.
+_UNWANTED = {"pymupdf": ("pymupdf.layout", "pymupdf4llm")}
 
 
 def require(module: str, *, extra: str | None = None) -> Library:
@@ -35,11 +36,12 @@ def require(module: str, *, extra: str | None = None) -> Library:
 
 
 def _imported(module: str) -> ModuleType:
-    unwanted = _UNWANTED.get(module)
-    if unwanted is None or module in sys.modules or unwanted in sys.modules:
+    if module in sys.modules:
         return importlib.import_module(module)
-    sys.modules[unwanted] = None  # type: ignore[assignment]
+    unwanted = [name for name in _UNWANTED.get(module, ()) if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(unwanted))  # type: ignore[arg-type]
     try:
         return importlib.import_module(module)
     finally:
-        del sys.modules[unwanted]
+        for name in unwanted:
+            del sys.modules[name]

@@ -8,11 +8,11 @@ from functools import cache, partial
 from pathlib import Path
 
 from medrag.extras import Library
-from medrag.ingestion.pdf_book import LeftOut, take_apart
-from medrag.ingestion.pdf_ocr import OcrEngine, installed_engine, read_by_ocr
-from medrag.ingestion.pdf_opening import check_whole, opened
-from medrag.ingestion.pdf_passages import passages_of
-from medrag.ingestion.pdf_reading import Page, copies_images, read_page, read_words
+from medrag.ingestion.pdf.book import LeftOut, take_apart
+from medrag.ingestion.pdf.ocr import OcrEngine, installed_engine, read_by_ocr
+from medrag.ingestion.pdf.opening import check_whole, opened
+from medrag.ingestion.pdf.passages import passages_of
+from medrag.ingestion.pdf.reading import Page, copies_images, read_page, read_words
 from medrag.ingestion.sources import file_sha256, source_of
 from medrag.records import Corpus, Passage, Region, Skipped
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from medrag.ingestion.pdf_opening import page_count
+from medrag.ingestion.pdf.opening import page_count
 from medrag.ingestion.textbook import TextbookIngestor
 from medrag.records import Corpus, Passage
 from tests.ingestion.provenance import provenance

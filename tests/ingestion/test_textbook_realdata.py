@@ -7,7 +7,7 @@ from pathlib import Path
 import pymupdf
 import pytest
 
-from medrag.ingestion.pdf_geometry import area, common
+from medrag.ingestion.pdf.geometry import area, common
 from medrag.ingestion.textbook import TextbookIngestor
 from medrag.records import Box, Corpus, Passage, Skipped
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from medrag.errors import MissingExtraError
 from medrag.extras import Library, require
-from medrag.ingestion.pdf_reading import Line, Page, normalised
+from medrag.ingestion.pdf.reading import Line, Page, normalised
 from medrag.records import Box
 
 _DPI = 200

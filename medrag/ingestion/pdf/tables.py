@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from medrag.extras import Library, require
-from medrag.ingestion.pdf_captions import Caption
-from medrag.ingestion.pdf_geometry import area, bounds, common, holds, shared_width
-from medrag.ingestion.pdf_opening import failing_as
-from medrag.ingestion.pdf_reading import Line, Page, displayed, normalised
+from medrag.ingestion.pdf.captions import Caption
+from medrag.ingestion.pdf.geometry import area, bounds, common, holds, shared_width
+from medrag.ingestion.pdf.opening import failing_as
+from medrag.ingestion.pdf.reading import Line, Page, displayed, normalised
 from medrag.records import Box
 
 _THIN = 3.0

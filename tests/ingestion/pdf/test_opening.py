@@ -11,7 +11,7 @@ import pymupdf
 import pytest
 
 from medrag.errors import InputFileError
-from medrag.ingestion.pdf_opening import page_count
+from medrag.ingestion.pdf.opening import page_count
 from medrag.ingestion.textbook import TextbookIngestor
 from medrag.records import Corpus, Passage, Skipped
 from tests.ingestion.typesetting import Layout, prose, typeset

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from medrag.ingestion.pdf_layout import Paragraph
+from medrag.ingestion.pdf.layout import Paragraph
 
 _NUMBER = r"[A-Z]{0,2}\d+(?:[.\-–]\d+)*[a-z]?\b"
 _FIGURE = re.compile(

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from statistics import median
 from typing import NamedTuple
 
-from medrag.ingestion.pdf_layout import Paragraph, continued
-from medrag.ingestion.pdf_reading import Page
+from medrag.ingestion.pdf.layout import Paragraph, continued
+from medrag.ingestion.pdf.reading import Page
 
 _LARGER = 0.8
 _HEADING_LINES = 3

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from medrag.ingestion.pdf_reading import Page
+from medrag.ingestion.pdf.reading import Page
 
 _NUMBERING = r"(?:(?:chapter\s+)?[\dIVX]+(?:\.\d+)*[.:]?\s+)?"
 _REFERENCES = re.compile(

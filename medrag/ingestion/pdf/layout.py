@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from statistics import median
 from typing import NamedTuple, TypeVar
 
-from medrag.ingestion.pdf_geometry import bounds, shared_height
-from medrag.ingestion.pdf_reading import Line
+from medrag.ingestion.pdf.geometry import bounds, shared_height
+from medrag.ingestion.pdf.reading import Line
 from medrag.records import Box
 
 _BULLET = re.compile(r"[•‣▪▫–◦○●■□➢✓\uf0b7](?:\s|$)|(?:\(?\d{1,2}[.)]|\(?[a-z]\))\s")

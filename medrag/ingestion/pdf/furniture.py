@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from medrag.ingestion.pdf_reading import Line, Page
+from medrag.ingestion.pdf.reading import Line, Page
 
 # Heads and feet stand in the outer eighth of a page, among its first or last few lines.
 _ZONE = 0.125

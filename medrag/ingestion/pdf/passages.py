@@ -7,14 +7,14 @@ from functools import cache, partial
 from typing import Any, NamedTuple
 
 from medrag.ingestion.chunking import count_tokens, split
-from medrag.ingestion.pdf_book import Book
-from medrag.ingestion.pdf_captions import Caption, mentions
-from medrag.ingestion.pdf_figures import Figure
-from medrag.ingestion.pdf_layout import Paragraph
-from medrag.ingestion.pdf_reading import Page, displayed
-from medrag.ingestion.pdf_sections import Section
-from medrag.ingestion.pdf_tables import Table
-from medrag.ingestion.pdf_text import WordFinder, Written, regions, vocabulary, written
+from medrag.ingestion.pdf.book import Book
+from medrag.ingestion.pdf.captions import Caption, mentions
+from medrag.ingestion.pdf.figures import Figure
+from medrag.ingestion.pdf.layout import Paragraph
+from medrag.ingestion.pdf.reading import Page, displayed
+from medrag.ingestion.pdf.sections import Section
+from medrag.ingestion.pdf.tables import Table
+from medrag.ingestion.pdf.text import WordFinder, Written, regions, vocabulary, written
 from medrag.language import sentences
 from medrag.records import Box, ImageRef, Kind, Passage, Region, Source, passage_id
 

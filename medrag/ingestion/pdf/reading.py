@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from medrag.extras import Library, require
-from medrag.ingestion.pdf_geometry import turned, unturned
-from medrag.ingestion.pdf_opening import failing_as
+from medrag.ingestion.pdf.geometry import turned, unturned
+from medrag.ingestion.pdf.opening import failing_as
 from medrag.records import Box
 
 # NFKC would read 10 to the power of 9 as 109, and one half as 12.

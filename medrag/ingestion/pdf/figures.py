@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from medrag.ingestion.pdf_captions import Caption
-from medrag.ingestion.pdf_geometry import (
+from medrag.ingestion.pdf.captions import Caption
+from medrag.ingestion.pdf.geometry import (
     area,
     bounds,
     clusters,
@@ -14,8 +14,8 @@ from medrag.ingestion.pdf_geometry import (
     shared_height,
     shared_width,
 )  # fmt: skip
-from medrag.ingestion.pdf_layout import Paragraph
-from medrag.ingestion.pdf_reading import Line, Page, Picture, Shape
+from medrag.ingestion.pdf.layout import Paragraph
+from medrag.ingestion.pdf.reading import Line, Page, Picture, Shape
 from medrag.records import Box
 
 _TOUCHING = 3.0

@@ -5,21 +5,21 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from medrag.extras import Library
-from medrag.ingestion.pdf_captions import Caption, figure_caption, table_caption
-from medrag.ingestion.pdf_figures import Figure, decorations, figures_on, undecorated
-from medrag.ingestion.pdf_furniture import Furniture, without_furniture
-from medrag.ingestion.pdf_geometry import holds
-from medrag.ingestion.pdf_layout import (
+from medrag.ingestion.pdf.captions import Caption, figure_caption, table_caption
+from medrag.ingestion.pdf.figures import Figure, decorations, figures_on, undecorated
+from medrag.ingestion.pdf.furniture import Furniture, without_furniture
+from medrag.ingestion.pdf.geometry import holds
+from medrag.ingestion.pdf.layout import (
     Paragraph,
     body_size,
     line_pitches,
     paragraphs,
     reading_order,
 )  # fmt: skip
-from medrag.ingestion.pdf_matter import reason_of_section, reasons_of_pages
-from medrag.ingestion.pdf_reading import Page
-from medrag.ingestion.pdf_sections import Section, are_slides, sections, slide_sections
-from medrag.ingestion.pdf_tables import Table, tables_on
+from medrag.ingestion.pdf.matter import reason_of_section, reasons_of_pages
+from medrag.ingestion.pdf.reading import Page
+from medrag.ingestion.pdf.sections import Section, are_slides, sections, slide_sections
+from medrag.ingestion.pdf.tables import Table, tables_on
 
 
 class LeftOut(NamedTuple):

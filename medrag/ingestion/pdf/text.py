@@ -5,9 +5,9 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from medrag.ingestion.pdf_geometry import shared_height, shared_width
-from medrag.ingestion.pdf_layout import Paragraph, is_item
-from medrag.ingestion.pdf_reading import Line, Page, Word, displayed
+from medrag.ingestion.pdf.geometry import shared_height, shared_width
+from medrag.ingestion.pdf.layout import Paragraph, is_item
+from medrag.ingestion.pdf.reading import Line, Page, Word, displayed
 from medrag.records import Box, Region
 
 _HYPHENS = ("-", "‐", "\u00ad")

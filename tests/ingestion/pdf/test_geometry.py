@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medrag.ingestion.pdf_geometry import area, bounds, clusters, turned, unturned
+from medrag.ingestion.pdf.geometry import area, bounds, clusters, turned, unturned
 from medrag.records import Box
 
 corners = st.integers(0, 40).map(float)
