@@ -33,6 +33,7 @@ _PSEUDONYM = re.compile(r"p-[0-9a-f]{32}")
 _HEX = re.compile(r"[0-9a-fA-F]+")
 # A passphrase is guessed faster than a random key; each guess then costs this many hashes.
 _STRETCH_ROUNDS = 200_000
+_FINGERPRINTED = "medrag.identity fingerprint 1"
 _STRETCH_SALT = b"medrag.identity 1"
 
 
@@ -65,6 +66,19 @@ def pseudonym(value: str, key: bytes) -> str:
         return identifier
     message = identifier.encode("utf-8", "surrogatepass")
     return "p-" + hmac.digest(key, message, "sha256").hex()[:32]
+
+
+def fingerprint(key: bytes) -> str:
+    """Name a key without telling it, so that an index can say that another one made its pseudonyms.
+
+    Returns:
+        "k-" and 16 hexadecimal digits. Like a pseudonym of a known value, it lets its reader try
+        guesses of a passphrase, each at the price of stretching it.
+
+    Raises:
+        ValueError: if the key is too short.
+    """
+    return "k-" + pseudonym(_FINGERPRINTED, key)[2:18]
 
 
 def load_key(path: Path | None = None) -> bytes:

@@ -384,3 +384,10 @@ def test_progress_is_told_of_every_file(tmp_path: Path) -> None:
         ("finish", "files"),
         ("finish", "pages"),
     ]
+
+
+def test_a_file_that_vanishes_after_it_was_found_is_a_failure_with_words(tmp_path: Path) -> None:
+    corpus = Corpus("in", tmp_path)
+    gone = SourceFile(tmp_path / "gone.lines", corpus, "lines")
+    report = build(tmp_path / "index", [gone], ingestor=line_ingestor, channels={})
+    assert "cannot be read (No such file" in (report.failed[0].problem or "")

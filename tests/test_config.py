@@ -309,6 +309,26 @@ def test_a_source_that_does_not_exist_is_named(tmp_path: Path) -> None:
         discover([tmp_path / "nothing-here"])
 
 
+def test_a_source_that_is_no_file_or_is_an_index_is_named(tmp_path: Path) -> None:
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(tmp_path / "pipe.txt")
+        with pytest.raises(RecipeError, match="neither a file nor a folder"):
+            discover([tmp_path / "pipe.txt"])
+    (tmp_path / "ix/segments").mkdir(parents=True)
+    (tmp_path / "ix/manifest.json").write_text("{}")
+    with pytest.raises(RecipeError, match="is an index"):
+        discover([tmp_path / "ix"])
+
+
+def test_one_file_is_found_without_walking_through_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "notes.md").write_text("# Gout\n\nGout is painful.\n")
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep/more.md").write_text("# Gout\n\nGout is painful.\n")
+    found = discover([tmp_path / "notes.md"])
+    assert [file.path.name for file in found.files] == ["notes.md"]
+    assert found.skipped == ()
+
+
 class Novelty:
     """A selector of another package."""
 

@@ -13,7 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medrag.errors import InputFileError, MedragError
-from medrag.identity import KEY_FILE_VARIABLE, KEY_VARIABLE, key_file, load_key, pseudonym
+from medrag.identity import (
+    KEY_FILE_VARIABLE,
+    KEY_VARIABLE,
+    fingerprint,
+    key_file,
+    load_key,
+    pseudonym,
+)
 
 KEY = bytes(range(32))
 IDENTIFIERS = st.text(min_size=1).filter(lambda text: text.strip().strip("\0").strip())
@@ -157,3 +164,10 @@ def test_processes_that_start_together_agree_on_one_key(tmp_path: Path) -> None:
     with multiprocessing.get_context("fork").Pool(4) as pool:
         keys = pool.map(_loaded, [str(tmp_path / "key")] * 8, chunksize=1)
     assert len(set(keys)) == 1
+
+
+def test_a_fingerprint_tells_keys_apart_and_is_no_key_or_pseudonym() -> None:
+    name = fingerprint(KEY)
+    assert name == fingerprint(KEY) != fingerprint(bytes(32))
+    assert len(name) == 18
+    assert KEY.hex()[:16] not in name

@@ -177,3 +177,7 @@ def test_a_term_is_negated_only_if_every_mention_is() -> None:
 def test_negated_spans_lie_inside_the_sentence(sentence: str) -> None:
     for start, end in negated_spans(sentence):
         assert 0 <= start < end <= len(sentence)
+
+
+def test_half_a_utf16_pair_is_no_word_and_no_error() -> None:
+    assert stems("\ud800 kidney") == stems("kidney")

@@ -21,6 +21,7 @@ from medrag.indexing.dense import check_encoder
 from medrag.indexing.maintenance import stored_root
 from medrag.indexing.manifest import ChannelEntry, CorpusEntry, Covered, Failure, SegmentEntry
 from medrag.indexing.segment import FOLDER, Segment
+from medrag.indexing.storage import Store
 from medrag.indexing.writing import IndexWriter, index_writer
 from medrag.ingestion.sources import file_sha256
 from medrag.protocols import Ingestor, Progress
@@ -39,6 +40,7 @@ def build(
     progress: Progress | None = None,
     unknown: Sequence[Skipped] = (),
     prune: bool = False,
+    key: str = "",
 ) -> BuildReport:
     """Bring an index up to date with source files, making it if there is none.
 
@@ -54,10 +56,12 @@ def build(
         workers: processes that read and encode; the index is the same for any number.
         unknown: files that no ingestor knows, to be kept in the manifest.
         prune: remove the files that the index holds and `files` lacks; else only report them.
+        key: fingerprint of the key of pseudonyms; "" if nobody is named.
 
     Raises:
         IndexLockedError: if another process writes to the index.
-        IndexFormatError: if the index is damaged, or another encoder made one of the channels.
+        IndexFormatError: if the index is damaged, another encoder made one of its channels, or
+            another key the pseudonyms in it.
         ValueError: if the plan contradicts itself or the index.
     """
     if workers < 1:
@@ -66,6 +70,7 @@ def build(
     plan = planned(files)
     with index_writer(folder) as writer:
         run = _Build(writer, plan, channels, ingestor, progress)
+        run.check_key(key)
         run.prepare(unknown, prune)
         run.read(workers)
         run.complete()
@@ -98,6 +103,12 @@ class _Build:
         self.rows: dict[Key, FileReport] = {}
         self.missing: tuple[Key, ...] = ()
         self.encoded: dict[str, int] = {}
+
+    def check_key(self, key: str) -> None:
+        """Refuse a second key, under which no patient of the index would be known again."""
+        if key:
+            Store(folder=self.writer.folder, manifest=self.writer.manifest).check_key(key)
+            self.writer.manifest = replace(self.writer.manifest, key=key)
 
     def prepare(self, unknown: Sequence[Skipped], prune: bool) -> None:
         """Bring what the manifest says of channels, corpora and files up to date."""
@@ -246,7 +257,7 @@ class _Build:
                 *file.planned.key, kind, "failed", problem=file.problem, seconds=file.seconds
             )
         outcome: Outcome = "changed" if file.planned.key in self.held else "added"
-        return replace(_row_of(file.covered, outcome), seconds=file.seconds)
+        return replace(_row_of(file.covered, outcome), seconds=file.seconds, lost=file.lost)
 
     def _identify(self, name: str, identity: Identity) -> None:
         """Record the encoder of a channel, and refuse a second one."""

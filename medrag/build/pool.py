@@ -1,7 +1,9 @@
 """Shards read here, or by worker processes; results come in the order of the shards."""
 
+import contextlib
 import multiprocessing
 import os
+import signal
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
@@ -36,14 +38,41 @@ def read_all(
 def _in_order(
     pool: ProcessPoolExecutor, tasks: Iterator[ShardTask], ahead: int
 ) -> Iterator[ShardResult]:
-    running: deque[Future[ShardResult]] = deque(pool.submit(_read, t) for t in islice(tasks, ahead))
+    before = set(multiprocessing.active_children())
+    running: deque[Future[ShardResult]] = deque()
     try:
+        running.extend(_submitted(pool, islice(tasks, ahead)))
         while running:
             yield running.popleft().result()
-            running.extend(pool.submit(_read, task) for task in islice(tasks, 1))
+            running.extend(_submitted(pool, islice(tasks, 1)))
+    except BaseException:
+        # Nobody waits for the books that are still being read. (To cancel futures as well would
+        # have the pool's own thread fail on them: https://github.com/python/cpython/issues/94777.)
+        for worker in set(multiprocessing.active_children()) - before:
+            worker.terminate()
+        raise
+
+
+def _submitted(
+    pool: ProcessPoolExecutor, tasks: Iterable[ShardTask]
+) -> Iterator[Future[ShardResult]]:
+    for task in tasks:
+        with _deaf_to_interrupts():
+            future = pool.submit(_read, task)
+        yield future
+
+
+@contextlib.contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Have processes that start meanwhile leave Ctrl-C to this one, where signals can be held."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
     finally:
-        for each in running:
-            each.cancel()
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
 
 
 _READERS: list[ShardReader] = []
@@ -51,6 +80,7 @@ _READERS: list[ShardReader] = []
 
 def _begin(ingestor: IngestorOf, encoders: Mapping[str, EncoderOf], workers: int) -> None:
     """Prepare a worker process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Models compute in as many threads as they see processors; the workers share those.
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
     threading.Thread(target=_end_with_parent, daemon=True).start()

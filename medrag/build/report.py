@@ -20,6 +20,7 @@ class FileReport:
         skipped: parts left out or unreadable, by reason code.
         unreadable: how many of those could not be read.
         problem: why it failed; None if it did not.
+        lost: the first of the parts that could not be read, by place and reason.
     """
 
     corpus: str
@@ -32,6 +33,7 @@ class FileReport:
     unreadable: int = 0
     problem: str | None = None
     seconds: float = 0.0
+    lost: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """One shard of files into one segment: read, hash pictures, encode. Runs in any process."""
 
 import contextlib
+import errno
 import logging
 import time
 from collections import Counter
@@ -22,6 +23,12 @@ from medrag.protocols import Encoder, Ingestor
 from medrag.records import Passage, Skipped
 
 _LOG = logging.getLogger(__name__)
+# A full disk is not the fault of the file that was being read.
+_NOT_OF_THE_FILE = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+# So many unreadable parts of a file are told one by one; all of them are counted, and kept in the
+# segment.
+LOST = 10
 
 IngestorOf = Callable[[SourceFile], Ingestor]
 EncoderOf = Callable[[], Encoder]
@@ -48,12 +55,16 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class ReadFile:
-    """A file that entered the segment, or why nothing of it did."""
+    """A file that entered the segment, or why nothing of it did.
+
+    `lost` tells the first parts that could not be read, by place.
+    """
 
     planned: Planned
     covered: Covered | None
     problem: str | None
     seconds: float
+    lost: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,18 +115,19 @@ class ShardReader:
         start = time.perf_counter()
         mark = shard.segment.mark()
         covered, problem = None, None
+        tally = _Tally()
         try:
-            covered = self._entered(shard, planned)
+            covered = self._entered(shard, planned, tally)
         except _UnreadableError as error:
             shard.roll_back(mark)
             problem = str(error)
-        return ReadFile(planned, covered, problem, time.perf_counter() - start)
+        seconds = time.perf_counter() - start
+        return ReadFile(planned, covered, problem, seconds, tuple(tally.lost))
 
-    def _entered(self, shard: "_Shard", planned: Planned) -> Covered:
+    def _entered(self, shard: "_Shard", planned: Planned, tally: "_Tally") -> Covered:
         """Write the passages of a file, and describe it."""
         path = planned.file.path
         first = shard.begin(planned)
-        tally = _Tally()
         with _reading(planned):
             status = path.stat()
             sha256 = file_sha256(path)
@@ -161,9 +173,15 @@ def _reading(planned: Planned) -> Iterator[None]:
         raise _UnreadableError(str(error)) from error
     # An ingestor meets files that nobody foresaw; the other files must not suffer from one.
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in _NOT_OF_THE_FILE:
+            raise
         path = planned.file.path
         _LOG.debug("%s", path, exc_info=True)
-        raise _UnreadableError(f"{path}: {type(error).__name__}: {error}") from error
+        if isinstance(error, OSError) and error.strerror:
+            problem = f"cannot be read ({error.strerror}); was it moved or closed off meanwhile?"
+        else:
+            problem = f"{type(error).__name__}: {error}"
+        raise _UnreadableError(f"{path}: {problem}") from error
 
 
 class _Tally:
@@ -174,6 +192,7 @@ class _Tally:
         self.kinds: Counter[str] = Counter()
         self.skipped: Counter[str] = Counter()
         self.failed = 0
+        self.lost: list[str] = []
         self.pictures: set[str] = set()
         self.last: Passage | Skipped | None = None
 
@@ -190,6 +209,14 @@ class _Tally:
         else:
             self.skipped[each.reason] += each.count
             self.failed += each.count if each.failed else 0
+            if each.failed and len(self.lost) < LOST:
+                self.lost.append(_said(each))
+
+
+def _said(skipped: Skipped) -> str:
+    pages = [region.page for region in skipped.source.regions if region.page is not None]
+    place = f"page {pages[0]}: " if pages else ""
+    return f"{place}{skipped.detail}"
 
 
 class _Shard:

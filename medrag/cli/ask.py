@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from medrag.cli.output import line, message, shortened, show, show_json, table
+from medrag.cli.output import line, message, shortened, show, show_json, table, typed
+from medrag.errors import MedragError
 
 if TYPE_CHECKING:
     from medrag.config import Index
@@ -36,6 +37,7 @@ def search(
     as_json: AsJson = False,
 ) -> None:
     """Rank the passages of an index for a text, a picture, or both."""
+    text = typed(text)
     _need_question(text, image)
     from medrag.cli.shapes import search_json
     from medrag.config import open_index
@@ -78,33 +80,51 @@ def ask(
     as_json: AsJson = False,
 ) -> None:
     """Answer a question from an index, with citations."""
+    text, choices = typed(text), tuple(typed(each) for each in option or ())
     _need_question(text, *(image or ()))
     _need_time(time)
+    _need_options(choices)
+    _need_name("--subject", subject)
+    _need_name("--study", study)
+    _need_folder(html)
     from medrag.cli.shapes import answer_json
     from medrag.config import load_pipeline
     from medrag.records import Question
 
-    choices = {} if k is None else {"k": k}
+    settings = {} if k is None else {"k": k}
     if no_guard:
-        choices["guard"] = False
-    built = load_pipeline(pipeline, index=index, **choices)
+        settings["guard"] = False
+    built = load_pipeline(pipeline, index=index, **settings)
+    if subject or study:
+        built.index.check_key()
     question = Question(
-        text=text, images=tuple(image or ()), options=tuple(option or ()),
+        text=text, images=tuple(image or ()), options=choices,
         subject=subject, study=study, time=time,
     )  # fmt: skip
     answer = built.answer(question, allow=_filter(built.index, kind, domain, corpus))
-    if html is not None:
-        from medrag.reporting import answer_page
-
-        html.write_text(answer_page([answer], roots=built.index.roots), encoding="utf-8")
-        message(f"wrote {html}")
     if as_json:
         show_json(answer_json(answer))
     else:
         show_answer(answer)
+    if html is not None:
+        from medrag.reporting import answer_page
+
+        write_page(html, answer_page([answer], roots=built.index.roots))
+        message(f"wrote {html}")
     if answer.error:
         message(answer.error, error=True)
         raise typer.Exit(1)
+
+
+def write_page(path: Path, page: str) -> None:
+    """Write a page whole or not at all.
+
+    Raises:
+        OSError: if that is not possible.
+    """
+    from medrag.indexing.durable import write_atomically
+
+    write_atomically(path, page.encode("utf-8", "replace"))
 
 
 def show_answer(answer: "Answer") -> None:
@@ -157,6 +177,27 @@ def _need_time(time: str | None) -> None:
         raise typer.BadParameter(
             f"expected a day such as 2024-05-31, got {time!r}", param_hint="--time"
         ) from error
+
+
+def _need_options(options: tuple[str, ...]) -> None:
+    if not all(each.strip() for each in options):
+        raise typer.BadParameter("an option is empty", param_hint="--option")
+    if len(options) == 1 or len(set(options)) < len(options):
+        raise typer.BadParameter(
+            "a choice needs at least two options, each given once", param_hint="--option"
+        )
+
+
+def _need_name(hint: str, value: str | None) -> None:
+    if value is not None and not value.strip("\0 \t\r\n"):
+        raise typer.BadParameter("is blank; leave it out if there is none", param_hint=hint)
+
+
+def _need_folder(page: Path | None) -> None:
+    """Refuse a page that cannot be written before the question is answered."""
+    if page is not None and (page.is_dir() or not page.absolute().parent.is_dir()):
+        problem = "is a folder" if page.is_dir() else "lies in a folder that does not exist"
+        raise MedragError(f"{page} {problem}; name a file in a folder that is there")
 
 
 def _filter(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from medrag.cli.ask import show_answer
+from medrag.cli.ask import show_answer, write_page
 from medrag.cli.output import message, show, show_json
 from medrag.cli.progress import Bars
 
@@ -36,7 +36,7 @@ def demo(
     with open_index(out / "index") as index:
         answers = load_pipeline("sample", index=index).answer_all(questions)
         page = out / "answer.html"
-        page.write_text(answer_page(answers, roots=index.roots), encoding="utf-8")
+        write_page(page, answer_page(answers, roots=index.roots))
     if as_json:
         show_json({"answers": [answer_json(answer) for answer in answers], "page": str(page)})
     else:

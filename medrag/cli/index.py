@@ -211,7 +211,9 @@ def summary(report: "BuildReport") -> str:
     """Say what a build did, in a few lines."""
     from medrag.cli.tables import build_table
 
-    if not (report.added or report.changed or report.failed or any(report.encoded.values())):
+    if report.files and not (
+        report.added or report.changed or report.failed or any(report.encoded.values())
+    ):
         return (
             f"nothing to do: {report.unchanged} files are in {report.folder} as they are "
             f"({report.n_passages} passages, {report.seconds:.1f} s)"
@@ -235,7 +237,7 @@ def _names_checked() -> Iterator[None]:
 
 
 def _tell(report: "BuildReport", *, as_json: bool, strict: bool) -> None:
-    from medrag.cli.tables import build_json
+    from medrag.cli.tables import build_json, lost_lines
 
     if as_json:
         show_json(build_json(report))
@@ -243,6 +245,8 @@ def _tell(report: "BuildReport", *, as_json: bool, strict: bool) -> None:
         show(summary(report))
     for each in report.failed:
         message(f"failed: {each.corpus}: {each.problem or each.document}", error=True)
+    for each_line in lost_lines(report):
+        message(f"not read: {each_line}")
     lost = bool(report.failed or report.unreadable or any(one.failed for one in report.unknown))
     if strict and lost:
         message("something could not be read, and --strict was asked for", error=True)

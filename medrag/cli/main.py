@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
+from typer.exceptions import TyperException
 
 from medrag.cli import ask, check, demo, evaluate, index
 from medrag.cli.output import message, prepare_streams
@@ -34,6 +35,17 @@ class Guarded(TyperGroup):
             if ctx.params.get("debug") or error.errno == EPIPE:
                 raise
             message(f"{error.filename or 'the system'}: {error.strerror or error}", error=True)
+            raise typer.Exit(1) from None
+        except (typer.Exit, typer.Abort, TyperException):
+            raise
+        except Exception as error:
+            if ctx.params.get("debug"):
+                raise
+            message(
+                f"a fault of medrag itself, {type(error).__name__}: {error}; the same command as "
+                "medrag --debug ... shows where: please report it",
+                error=True,
+            )
             raise typer.Exit(1) from None
 
 

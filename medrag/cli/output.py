@@ -1,6 +1,7 @@
 """What a person or a program reads: results on stdout, messages on stderr."""
 
 import json
+import os
 import re
 import sys
 from collections.abc import Iterable, Sequence
@@ -14,6 +15,8 @@ _SEQUENCES = re.compile(
     r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[PX^_].*?(?:\x1b\\|$)|[\x1b\x9b]\[?[0-?]*[ -/]*[@-~]",
     re.DOTALL,
 )
+# What Python reads in the place of bytes that its locale cannot decode.
+_ESCAPED = re.compile("[\udc80-\udcff]")
 _CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
@@ -27,6 +30,16 @@ def prepare_streams() -> None:
 def printable(text: str) -> str:
     """Take from a text what a terminal would obey instead of show."""
     return _CONTROLS.sub("", _SEQUENCES.sub("", text))
+
+
+def typed(text: str) -> str:
+    """Read a text of the command line as UTF-8, whatever the locale took it for.
+
+    Bytes that are not UTF-8 become replacement characters: no index holds them.
+    """
+    if text.isascii() or not _ESCAPED.search(text):
+        return text
+    return os.fsencode(text).decode("utf-8", "replace")
 
 
 def line(text: str) -> str:
@@ -46,8 +59,9 @@ def show(text: str = "") -> None:
 
 
 def show_json(value: Any) -> None:
-    """Print a result as JSON, on one line of ASCII-safe UTF-8 if the terminal has it."""
-    typer.echo(json.dumps(value, ensure_ascii=False, allow_nan=False))
+    """Print a result as JSON, on one line; what a terminal would obey is escaped."""
+    written = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    typer.echo(_CONTROLS.sub(lambda match: f"\\u{ord(match.group()):04x}", written))
 
 
 def message(text: str, *, error: bool = False) -> None:

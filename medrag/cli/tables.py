@@ -31,6 +31,11 @@ def build_json(report: "BuildReport") -> Json:
         "pages": report.pages,
         "skipped": dict(left_out(report)),
         "unreadable": report.unreadable,
+        "lost": [
+            {"corpus": f.corpus, "document": f.document, "detail": detail}
+            for f in report.files
+            for detail in f.lost
+        ],
         "unknown": [
             {"corpus": s.source.corpus, "document": s.source.document, "reason": s.reason,
              "detail": s.detail, "failed": s.failed}
@@ -51,8 +56,9 @@ def build_table(report: "BuildReport") -> str:
         ("failed", len(report.failed)), ("not read", len(report.unknown)),
     ]  # fmt: skip
     pages = f", {report.pages} pages" if report.pages else ""
+    found = "" if report.files else "; none of the sources is a file that medrag reads"
     lines = [
-        f"{report.folder}: {report.n_passages} passages in {report.seconds:.1f} s",
+        f"{report.folder}: {report.n_passages} passages in {report.seconds:.1f} s{found}",
         table([("files", counts(dict(files)))], indent="  "),
         table([("new   ", (counts(report.passages) or "no passages") + pages)], indent="  "),
     ]
@@ -67,6 +73,13 @@ def build_table(report: "BuildReport") -> str:
     if report.missing:
         lines.append(f"  no longer given, but kept: {len(report.missing)} files")
     return "\n".join(lines)
+
+
+def lost_lines(report: "BuildReport") -> list[str]:
+    """Name what could not be read in files that were read otherwise, so many at most."""
+    told = [f"{f.corpus}: {f.document}, {detail}" for f in report.files for detail in f.lost]
+    more = report.unreadable - len(told[:_NAMED])
+    return told[:_NAMED] + ([f"{more} more places"] if more > 0 and told else [])
 
 
 def counts(numbers: Mapping[str, int]) -> str:
@@ -86,7 +99,7 @@ def _named(report: "BuildReport") -> list[str]:
     lines = [table(rows, indent="    ")] if rows else []
     if len(unknown) > _NAMED:
         lines.append(f"    and {len(unknown) - _NAMED} more (--json lists all)")
-    return ["  files that no reader knows:", *lines] if lines else []
+    return ["  files that were not read:", *lines] if lines else []
 
 
 def info_table(info: Mapping[str, Any]) -> str:

@@ -1,5 +1,6 @@
 """Build an index from files, folders, cards, or a recipe."""
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ from medrag.config.discovery import Sourced, discover
 from medrag.config.index import Index, located, open_index
 from medrag.config.place import Place
 from medrag.config.recipes import ChannelRecipe, planned_channels, read_index_recipe
-from medrag.identity import load_key
+from medrag.identity import fingerprint, load_key
 from medrag.protocols import Ingestor, Progress
 from medrag.records import Corpus
 
@@ -84,12 +85,14 @@ def update_index(
     if recipe is not None:
         plan = read_index_recipe(recipe)
         given, wanted = list(plan.cards), wanted or plan.channels
-    found = discover(given, taken=_corpora(place, manifest))
+    found = discover(given, taken=_corpora(place, manifest), into=place)
     chosen = {**_kept(place, manifest), **(_fitting(found.files) if wanted is None else wanted)}
+    key = load_key()
     return build(
         place,
         found.files,
-        ingestor=Ingestors(load_key()),
+        ingestor=Ingestors(key),
+        key=fingerprint(key),
         channels={name: ChannelPlan(each.spec, each.encoder) for name, each in chosen.items()},
         workers=workers,
         progress=progress,
@@ -124,7 +127,8 @@ def _manifest(folder: Path) -> "Manifest | None":
 
 def _corpora(folder: Path, manifest: "Manifest | None") -> list[Corpus]:
     entries = manifest.corpora.values() if manifest else ()
-    return [Corpus(each.name, folder / each.root) for each in entries]
+    roots = {each.name: os.path.normpath(folder.absolute() / each.root) for each in entries}
+    return [Corpus(name, Path(root)) for name, root in roots.items()]
 
 
 def _kept(folder: Path, manifest: "Manifest | None") -> dict[str, ChannelRecipe]:

@@ -24,7 +24,8 @@ def fitting_channels(files: Iterable[SourceFile]) -> dict[str, Mapping[str, Any]
     """Give every channel that needs no download and has something to hold."""
     listed = list(files)
     kinds = {file.kind for file in listed}
-    fitting = ["lexical"] if listed else []
+    # An empty library has its channel, too, so that it can be asked and says that it has nothing.
+    fitting = ["lexical"]
     if kinds & _PICTURED or any(
         names_pictures(file.path) for file in listed if file.kind in _MAYBE_PICTURED
     ):

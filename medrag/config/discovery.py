@@ -1,7 +1,7 @@
 """From what a person names (files, folders, cards) to the files of an index, none left unsaid."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -28,24 +28,31 @@ class Discovered:
     skipped: tuple[Skipped, ...]
 
 
-def discover(sources: Iterable[Sourced], *, taken: Iterable[Corpus] = ()) -> Discovered:
+def discover(
+    sources: Iterable[Sourced], *, taken: Iterable[Corpus] = (), into: Path | None = None
+) -> Discovered:
     """List the files that sources hold, with the kind of each.
 
     A folder is a corpus of its name; a file belongs to the corpus of its folder; a card (a path
     ending in .yaml, or a `Card`) says its own. Two folders of one name get that of the folder
-    above in front.
+    above in front. Indexes that lie in a folder are passed over.
 
     Args:
         taken: corpora that the index holds already; they keep their names.
+        into: the folder of the index, which may lie in a source.
 
     Raises:
-        RecipeError: if a source does not exist, a card's glob matches no file, or two cards share
-            a name.
+        RecipeError: if a source does not exist, is an index, has the name of a corpus whose folder
+            is gone, or a card's glob matches no file, or two cards share a name.
     """
     files: dict[Path, SourceFile] = {}
     skipped: dict[Path, Skipped] = {}
-    for card in _cards(sources, taken):
-        for found in _of_card(card):
+    for card, chosen in _cards(sources, taken):
+        if not chosen and _is_index(card.corpus.root, into):
+            raise RecipeError(f"{card.corpus.root} is an index; give the folder of its sources")
+        inside = card.corpus.root.resolve()
+        listed = [_file(card.corpus, each, inside) for each in chosen]
+        for found in _of_card(card, listed or _walk(card.corpus, into)):
             if isinstance(found, SourceFile):
                 files.setdefault(found.path, found)
             else:
@@ -57,7 +64,10 @@ def discover(sources: Iterable[Sourced], *, taken: Iterable[Corpus] = ()) -> Dis
     return Discovered(tuple(files.values()), tuple(rest))
 
 
-def _cards(sources: Iterable[Sourced], taken: Iterable[Corpus]) -> list[Card]:
+def _cards(
+    sources: Iterable[Sourced], taken: Iterable[Corpus]
+) -> list[tuple[Card, Sequence[Path]]]:
+    """Make a card of every source; the files are those of its folder that alone are meant."""
     cards: list[Card] = []
     loose: dict[Path, list[Path]] = {}
     for source in sources:
@@ -73,15 +83,29 @@ def _cards(sources: Iterable[Sourced], taken: Iterable[Corpus]) -> list[Card]:
             if loose.get(path.parent) != []:
                 loose.setdefault(path.parent, []).append(path)
         else:
-            raise RecipeError(f"{source} does not exist; give a file, a folder or a corpus card")
+            problem = "is neither a file nor a folder" if path.exists() else "does not exist"
+            raise RecipeError(f"{source} {problem}; give a file, a folder or a corpus card")
     _refuse_twins(cards)
-    names = {each.corpus.name: each.corpus.root for each in cards}
-    names |= {each.name: each.root for each in taken}
+    held = {each.name: each.root for each in taken}
+    names = {each.corpus.name: each.corpus.root for each in cards} | held
+    found: list[tuple[Card, Sequence[Path]]] = [(card, ()) for card in cards]
     for folder, chosen in loose.items():
+        _refuse_lost(folder, held)
         name = _free_name(folder, names)
         names[name] = folder
-        cards.append(_card_of_folder(Corpus(name, folder), chosen))
-    return cards
+        found.append((_card_of_folder(Corpus(name, folder), chosen), sorted(set(chosen))))
+    return found
+
+
+def _refuse_lost(folder: Path, held: Mapping[str, Path]) -> None:
+    """Refuse to guess whether a folder is a corpus that was moved, or another of its name."""
+    root = held.get(folder.name, folder)
+    if not root.is_dir():
+        raise RecipeError(
+            f"the index holds a corpus {folder.name!r}, whose folder {root} is gone; if {folder} "
+            f"is that folder, say so: medrag index move INDEX '{folder.name}={folder}'; if it is "
+            "another one, give it another name by a corpus card"
+        )
 
 
 def _refuse_twins(cards: Sequence[Card]) -> None:
@@ -110,8 +134,8 @@ def _card_of_folder(corpus: Corpus, chosen: Sequence[Path]) -> Card:
     return Card(corpus, rules, (), place)
 
 
-def _of_card(card: Card) -> Iterator[SourceFile | Skipped]:
-    listed = list(_walk(card.corpus))
+def _of_card(card: Card, there: Iterable[Path | Skipped]) -> Iterator[SourceFile | Skipped]:
+    listed = list(there)
     documents = {
         each.relative_to(card.corpus.root).as_posix(): each
         for each in listed
@@ -161,7 +185,7 @@ def _literal(name: str) -> str:
     return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)
 
 
-def _walk(corpus: Corpus) -> Iterator[Path | Skipped]:
+def _walk(corpus: Corpus, into: Path | None) -> Iterator[Path | Skipped]:
     """Give the files below the root in sorted order, and what is passed over."""
     inside = corpus.root.resolve()
     closed: list[OSError] = []
@@ -169,16 +193,27 @@ def _walk(corpus: Corpus) -> Iterator[Path | Skipped]:
         here = Path(folder)
         hidden = [name for name in folders if name.startswith(".")]
         linked = [name for name in folders if (here / name).is_symlink() and name not in hidden]
-        folders[:] = sorted(set(folders) - set(hidden) - set(linked))
+        indexes = [name for name in folders if _is_index(here / name, into)]
+        folders[:] = sorted(set(folders) - set(hidden) - set(linked) - set(indexes))
         for name in hidden:
             yield _skipped(corpus, here / name, "hidden", "a hidden folder")
         for name in linked:
             yield _skipped(corpus, here / name, "outside", "a link to a folder is not followed")
+        for name in indexes:
+            yield _skipped(corpus, here / name, "index_folder", "an index, and not a source")
         for name in sorted(names):
             yield _file(corpus, here / name, inside)
     for error in closed:
         problem = f"a folder that cannot be read: {error.strerror}"
         yield _skipped(corpus, Path(error.filename), "unreadable", problem, failed=True)
+
+
+def _is_index(folder: Path, into: Path | None) -> bool:
+    """Tell whether a folder is an index, also one whose first build was cut short."""
+    if into is not None and folder.resolve() == into.resolve():
+        return True
+    signs = (folder / "manifest.json", folder / "lock")
+    return (folder / "segments").is_dir() and any(sign.is_file() for sign in signs)
 
 
 def _file(corpus: Corpus, path: Path, inside: Path) -> Path | Skipped:
@@ -190,7 +225,8 @@ def _file(corpus: Corpus, path: Path, inside: Path) -> Path | Skipped:
         problem = "a name that is not UTF-8; rename the file"
         return _skipped(corpus, path, "unreadable", problem, failed=True)
     if not path.is_file():
-        return _skipped(corpus, path, "unknown_type", "not a regular file")
+        detail = "not a regular file" if path.exists() else "a link that leads nowhere"
+        return _skipped(corpus, path, "unknown_type", detail)
     return path
 
 

@@ -32,9 +32,12 @@ class Index:
         self.folder = folder
         self.rows: PassageRows = store
         self.store = store
+        # A build that runs, or was cut short, has named channels that it has not finished.
+        self.unfinished: tuple[str, ...] = store.unfinished
         self.channels: Mapping[str, Channel] = {
             name: _Deferred(store, name, entry.spec, Place(str(folder), ("channels", name)))
             for name, entry in store.manifest.channels.items()
+            if name not in self.unfinished
         }
 
     @property
@@ -87,7 +90,12 @@ class Index:
         if not text.strip() and image is None:
             raise ValueError("a search needs a text or an image, and got neither")
         question = Question(text=text, images=() if image is None else (_picture(image),))
-        retriever = ChannelsRetriever(rows=self.rows, channels=self.chosen(channels))
+        retriever = ChannelsRetriever(
+            rows=self.rows,
+            channels=self.chosen(channels),
+            cases_need_picture=False,
+            graph=None,
+        )
         return retriever.retrieve([question], k, [filter or Filter()])[0]
 
     def chosen(self, names: Sequence[str] | None) -> dict[str, Channel]:
@@ -119,6 +127,19 @@ class Index:
         from medrag.images import resolved
 
         return resolved(passage, self.store.corpus_root(passage.source.corpus))
+
+    def check_key(self, key: bytes | None = None) -> None:
+        """Refuse a key of pseudonyms that is not the one that the index was built with.
+
+        Args:
+            key: None for this user's.
+
+        Raises:
+            IndexFormatError: if it is another, and the index names subjects or studies.
+        """
+        from medrag.identity import fingerprint, load_key
+
+        self.store.check_key(fingerprint(load_key() if key is None else key))
 
     def info(self) -> dict[str, Any]:
         """Describe the index in JSON values: passages, channels, corpora, what was left out."""
@@ -166,17 +187,27 @@ def existing(name: str | Path) -> Path:
     """
     folder = located(name)
     if not folder.is_dir():
+        problem = "is no folder" if folder.exists() else "does not exist"
         raise IndexFormatError(
-            f"there is no index {str(name)!r} ({folder} does not exist); "
+            f"there is no index {str(name)!r} ({folder} {problem}); "
             f"{unknown('index', str(name), built_names())}; build it: medrag index build {name}"
         )
     return folder
 
 
 def located(name: str | Path) -> Path:
-    """Give the folder that the name of an index means: itself a path, or one under ./indexes."""
+    """Give the folder that the name of an index means: itself a path, or one under ./indexes.
+
+    A text with a separator, such as "./mine", is always a path.
+
+    Raises:
+        IndexFormatError: if the name is empty.
+    """
+    if not str(name).strip():
+        raise IndexFormatError("the name of an index is empty; give a name or a folder")
     path = Path(name)
-    if len(path.parts) == 1 and not (path / "manifest.json").is_file():
+    said = isinstance(name, str) and any(each in name for each in {"/", os.sep})
+    if len(path.parts) == 1 and not said and not (path / "manifest.json").is_file():
         return Path("indexes") / path
     return path.expanduser()
 

@@ -98,7 +98,6 @@ def assembled(plan: PipelineRecipe, index: Index, **options: Any) -> "Pipeline":
     Raises:
         RecipeError: if the recipe names a channel that the index does not have.
     """
-    from medrag.identity import load_key
     from medrag.pipeline import Pipeline
 
     for position, name in enumerate(plan.channels or ()):
@@ -111,7 +110,6 @@ def assembled(plan: PipelineRecipe, index: Index, **options: Any) -> "Pipeline":
         retriever=plan.retrieve(rows=index.rows, channels=channels),
         selector=plan.select(),
         answerer=plan.answer(),
-        key=load_key(),
         index=index,
         **{**plan.options, **options},
     )

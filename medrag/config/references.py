@@ -29,7 +29,7 @@ def referenced_pictures(files: Iterable[SourceFile]) -> Mapping[Path, Path]:
             pictures.setdefault((file.corpus.name, file.path.name), []).append(file.path)
     shown: dict[Path, Path] = {}
     for file in listed if pictures else ():
-        if file.kind in _TABLES and file.path.stat().st_size <= _MAX_BYTES:
+        if file.kind in _TABLES:
             for name in _names(file.path):
                 for picture in pictures.get((file.corpus.name, Path(name).name), ()):
                     if _meant(picture, name, file.path.parent):
@@ -38,14 +38,22 @@ def referenced_pictures(files: Iterable[SourceFile]) -> Mapping[Path, Path]:
 
 
 def names_pictures(table: Path) -> bool:
-    """Tell whether a table names any picture in its first mebibyte."""
-    with table.open("rb") as stream:
-        head = stream.read(1 << 20)
+    """Tell whether a table names any picture in its first mebibyte; no, if it is gone."""
+    try:
+        with table.open("rb") as stream:
+            head = stream.read(1 << 20)
+    except OSError:
+        return False
     return _ENDING.search(head.decode("utf-8", errors="replace")) is not None
 
 
 def _names(table: Path) -> set[str]:
-    text = table.read_bytes().decode("utf-8", errors="replace").replace("\\/", "/")
+    """List the names of pictures in a table; none if it is very large, or gone meanwhile."""
+    try:
+        content = table.read_bytes() if table.stat().st_size <= _MAX_BYTES else b""
+    except OSError:
+        return set()
+    text = content.decode("utf-8", errors="replace").replace("\\/", "/")
     found: set[str] = set()
     for match in _ENDING.finditer(text):
         before = text[max(0, match.start() - _LONGEST_PATH) : match.start()]

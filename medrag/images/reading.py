@@ -40,7 +40,9 @@ def read_image(ref: ImageRef, *, dpi: int = 144) -> NDArray[np.uint8]:
         kind = format_of(path)
     if kind == "pdf":
         if ref.page is None:
-            raise InputFileError(path, "is a PDF, and no page of it was named")
+            raise InputFileError(
+                path, "is a PDF, and no page of it was named; give the page as a picture"
+            )
         return read_page(path, ref.page, ref.box, dpi)
     if kind == "raster":
         pixels = read_raster(path, ref.frame)

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -155,7 +156,19 @@ def _opened(path: Path) -> Iterator[Any]:
             )
         stream.seek(0, io.SEEK_SET)
         second = head[4:8] == b"n+2\0"
-        yield (nibabel.Nifti2Image if second else nibabel.Nifti1Image).from_stream(stream)
+        with _unsaid(nibabel.imageglobals.logger):
+            image = (nibabel.Nifti2Image if second else nibabel.Nifti1Image).from_stream(stream)
+        yield image
+
+
+@contextmanager
+def _unsaid(logger: logging.Logger) -> Iterator[None]:
+    """Keep what nibabel mends in a header from being printed; errors are raised all the same."""
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before
 
 
 def _check_header(path: Path, image: Any) -> None:

@@ -8,9 +8,10 @@ from uuid import UUID
 
 import numpy as np
 
-from medrag.extras import require
+from medrag.errors import IndexFormatError
+from medrag.indexing.graph import GraphChannel
 from medrag.indexing.manifest import Manifest, SegmentEntry, live_rows, n_live, read_manifest
-from medrag.indexing.postings import postings_from_json, stamp_of
+from medrag.indexing.postings import opened_postings, postings_from_json, stamp_of
 from medrag.indexing.segment import FOLDER, PASSAGES, Segment, file_sums, id_bytes
 from medrag.indexing.vectors import VALUES, Floats, Vectors
 
@@ -119,9 +120,7 @@ def _underived(folder: Path, manifest: Manifest) -> Iterator[tuple[str, str]]:
         if channel.kind == "lexical":
             problem = _wrong_postings(folder, channel.derived, live)
         elif channel.kind == "graph":
-            derived = channel.derived.get("folder")
-            there = derived is not None and (folder / derived).is_dir()
-            problem = None if there else "its graph is missing; the same build again makes it"
+            problem = _wrong_graph(folder, channel.derived.get("folder"))
         else:
             lacking = [
                 s.name for s in manifest.segments if f"channel-{name}/{VALUES}" not in s.sums
@@ -131,6 +130,16 @@ def _underived(folder: Path, manifest: Manifest) -> Iterator[tuple[str, str]]:
             yield name, problem
 
 
+def _wrong_graph(folder: Path, derived: str | None) -> str | None:
+    if derived is None or not (folder / derived).is_dir():
+        return "its graph is missing; the same build again makes it"
+    try:
+        GraphChannel(folder=folder / derived, mask=lambda _: np.empty(0, dtype=np.bool_))
+    except IndexFormatError as error:
+        return f"its graph is damaged ({error})"
+    return None
+
+
 def _wrong_postings(folder: Path, derived: object, live: int) -> str | None:
     postings = postings_from_json(derived) if isinstance(derived, dict) else None
     if postings is None or stamp_of(folder / postings.folder) is None:
@@ -138,7 +147,7 @@ def _wrong_postings(folder: Path, derived: object, live: int) -> str | None:
     if stamp_of(folder / postings.folder) != postings.stamp:
         return "its postings are of a build that was cut short; the same build again mends them"
     try:
-        n = require("tantivy").Index.open(str(folder / postings.folder)).searcher().num_docs
+        n = opened_postings(folder / postings.folder)[1].num_docs
     except ValueError as error:
         return f"its postings are damaged ({error})"
     return None if n == live else f"its postings hold {n} passages instead of {live}"

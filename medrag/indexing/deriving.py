@@ -7,7 +7,11 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
+from medrag.errors import IndexFormatError
 from medrag.indexing import durable
+from medrag.indexing.graph import GraphChannel
 from medrag.indexing.graph_compile import FORMAT, compile_graph
 from medrag.indexing.manifest import Manifest, SegmentEntry, live_rows
 from medrag.indexing.postings import (
@@ -152,7 +156,7 @@ class Derived:
         rows = [[segment.name, segment.tombstones] for segment in manifest.segments]
         content = hashlib.sha256(json.dumps([FORMAT, rows]).encode()).hexdigest()
         old = derived.get("folder")
-        if old and derived.get("content") == content and (self.folder / old).is_dir():
+        if old and derived.get("content") == content and _is_graph(self.folder / old):
             return manifest
         folder = self._new_folder(manifest, name)
         store = Store(folder=self.folder, manifest=manifest)
@@ -198,6 +202,14 @@ class _Postings:
     def commit(self) -> None:
         self.state = replace(self.state, stamp=self.writer.commit())
         self.changed = False
+
+
+def _is_graph(folder: Path) -> bool:
+    try:
+        GraphChannel(folder=folder, mask=lambda _: np.empty(0, dtype=np.bool_))
+    except IndexFormatError:
+        return False
+    return True
 
 
 def _named(manifest: Manifest, kind: str) -> list[str]:

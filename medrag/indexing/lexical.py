@@ -9,6 +9,7 @@ from medrag.indexing.postings import (
     FILTERED,
     TIMES,
     encodable,
+    opened_postings,
     postings_from_json,
     serial_and_row,
     stamp_of,
@@ -60,9 +61,8 @@ class LexicalChannel:
         self.languages = postings.languages
         self._tantivy = require("tantivy")
         try:
-            index = self._tantivy.Index.open(str(folder))
             # One searcher for good: what a writer commits later is not of this store's manifest.
-            self._searcher = index.searcher()
+            index, self._searcher = opened_postings(folder)
         except ValueError as error:
             raise IndexFormatError(
                 f"the postings in {folder} are damaged ({error}); make them anew: "
@@ -152,9 +152,12 @@ class LexicalChannel:
 
     def _ranking(self, query: Library, k: int) -> list[ScoredRow]:
         """Fetch until every row that ties with the last one wanted is there, then order."""
+        # Tantivy makes room for as many hits as are asked for, however few there can be.
+        most = max(1, self._searcher.num_docs)
+        k = min(k, most)
         limit = k + 8
         while True:
-            hits = self._searcher.search(query, limit, count=False).hits
+            hits = self._searcher.search(query, min(limit, most), count=False).hits
             ranked = self._rows(hits)
             if len(hits) < limit:
                 break

@@ -15,7 +15,7 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-_NAME = "lock"
+NAME = "lock"
 # Windows locks bytes against reading too, so the locked byte stands far behind the written pid.
 _LOCKED_BYTE = 1 << 30
 
@@ -31,7 +31,7 @@ def writing(folder: Path) -> Iterator[None]:
         IndexLockedError: at once, if another writer is at work.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / _NAME
+    path = folder / NAME
     with path.open("a+b") as file:
         if not _acquire(file):
             raise IndexLockedError(_refusal(folder, path))

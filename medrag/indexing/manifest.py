@@ -121,7 +121,12 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What an index holds. `generation` grows with every change of the manifest."""
+    """What an index holds.
+
+    Attributes:
+        generation: grows with every change of the manifest.
+        key: fingerprint of the key of its pseudonyms; "" if that was not recorded.
+    """
 
     format: int = FORMAT
     generation: int = 0
@@ -131,6 +136,7 @@ class Manifest:
     corpora: Mapping[str, CorpusEntry] = field(default_factory=dict, hash=False)
     failures: tuple[Failure, ...] = ()
     unknown: tuple[Mapping[str, Any], ...] = field(default=(), hash=False)
+    key: str = ""
 
     @property
     def n_live(self) -> int:
@@ -169,7 +175,15 @@ def read_manifest(folder: Path) -> Manifest:
             f"{path} has format {value.get('format')!r}, but this medrag reads {FORMAT}; install "
             f"the medrag that wrote it, or build the index anew: medrag index build {folder.name}"
         )
-    return _manifest_from_json(value)
+    try:
+        manifest = _manifest_from_json(value)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise IndexFormatError(
+            f"{path} is not a manifest of format {FORMAT} ({type(error).__name__}: {error}); "
+            "install the medrag that wrote it, or build the index anew in another folder"
+        ) from error
+    _check_names(path, manifest)
+    return manifest
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> Manifest:
@@ -221,7 +235,20 @@ def _manifest_from_json(value: Mapping[str, Any]) -> Manifest:
         corpora={name: CorpusEntry(**entry) for name, entry in value["corpora"].items()},
         failures=tuple(Failure(**failure) for failure in value["failures"]),
         unknown=tuple(value["unknown"]),
+        key=str(value.get("key", "")),
     )
+
+
+def _check_names(path: Path, manifest: Manifest) -> None:
+    """Refuse names that lead out of the index: it may come from a stranger."""
+    derived = (entry.derived.get("folder", "") for entry in manifest.channels.values())
+    files = (name for segment in manifest.segments for name in segment.sums)
+    for name in (*(segment.name for segment in manifest.segments), *files, *map(str, derived)):
+        parts = name.replace("\\", "/").split("/")
+        if ".." in parts or name.startswith(("/", "\\")) or ":" in parts[0]:
+            raise IndexFormatError(
+                f"{path} names {name!r}, which lies outside the index; do not use this index"
+            )
 
 
 def _segment_from_json(value: Mapping[str, Any]) -> SegmentEntry:

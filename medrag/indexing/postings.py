@@ -7,6 +7,9 @@ between the two, and the next one makes the postings anew from the segments.
 """
 
 import json
+import re
+import shutil
+import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,6 +22,9 @@ from medrag.language import analyzer
 VERSION = 1
 
 _HEAP = 96_000_000
+_LOCK_REFUSED = re.compile(
+    r"Failed to acquire Lockfile|Permission ?[Dd]enied|Read-?only ?file ?system", re.I
+)
 _ROW_BITS = 32
 # Deleted documents count in BM25's statistics until they are merged away. Up to this many
 # documents, a removal makes the postings anew, which takes a second or two and forgets them.
@@ -92,6 +98,38 @@ def time_parts(time: str) -> tuple[int, ...]:
     size = 8 * len(TIMES)
     content = time.encode("ascii", "replace")[:size].ljust(size, b"\0")
     return tuple(int.from_bytes(content[at : at + 8], "big") for at in range(0, size, 8))
+
+
+def opened_postings(folder: Path) -> tuple[Library, Library]:
+    """Open postings for searching; gives Tantivy's index and a searcher of its last commit.
+
+    Tantivy wants to write a lock file even to read. Where it may not, on a read-only disk or in
+    the folder of somebody else, it is shown links to the files in a folder of its own.
+
+    Raises:
+        ValueError: if they are damaged.
+    """
+    tantivy = require("tantivy")
+    try:
+        index = tantivy.Index.open(str(folder))
+        return index, index.searcher()
+    except ValueError as error:
+        if not _LOCK_REFUSED.search(str(error)):
+            raise
+    with tempfile.TemporaryDirectory(prefix="medrag-") as place:
+        for path in folder.iterdir():
+            if path.suffix != ".lock":
+                _link(path.absolute(), Path(place) / path.name)
+        index = tantivy.Index.open(place)
+        # The searcher has its files open and mapped, so the links may go.
+        return index, index.searcher()
+
+
+def _link(path: Path, link: Path) -> None:
+    try:
+        link.symlink_to(path)
+    except (OSError, NotImplementedError):  # Windows lets only some users make links
+        shutil.copyfile(path, link)
 
 
 class PostingsWriter:

@@ -139,7 +139,7 @@ class Segment:
             for row in rows:
                 start, stop = int(self.offsets[row]), int(self.offsets[row + 1])
                 file.seek(start)
-                passages.append(passage_from_json(json.loads(file.read(stop - start))))
+                passages.append(self._passage(file.read(stop - start)))
         return passages
 
     def lines(self, rows: NDArray[np.int64] | None = None) -> Iterator[tuple[int, bytes]]:
@@ -156,7 +156,17 @@ class Segment:
     def passages(self, rows: NDArray[np.int64]) -> Iterator[tuple[int, Passage]]:
         """Read (row, passage) in order, of ascending rows."""
         for row, line in self.lines(rows):
-            yield row, passage_from_json(json.loads(line))
+            yield row, self._passage(line)
+
+    def _passage(self, line: bytes) -> Passage:
+        try:
+            return passage_from_json(json.loads(line))
+        except (ValueError, KeyError, TypeError) as error:
+            raise IndexFormatError(
+                f"{self.folder / PASSAGES} is damaged: a line is no passage ({error}); restore "
+                "the file from a copy, or drop the segment and build again: medrag index verify "
+                f"{self.folder.parent.parent} --repair"
+            ) from error
 
     def rows_of(self, identifier: bytes) -> list[int]:
         """Find the rows of a passage by the 16 bytes of its id: none, or one, removed or not."""

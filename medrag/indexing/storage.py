@@ -184,6 +184,37 @@ class Store:
             known = ", ".join(self.manifest.channels) or "none"
             raise KeyError(f"{self.folder} has no channel {name!r}; it has: {known}") from None
 
+    def check_key(self, fingerprint: str) -> None:
+        """Refuse a key that is not that of the pseudonyms in the index.
+
+        Nothing is refused where there are none, or where it was not recorded whose they are.
+
+        Raises:
+            IndexFormatError: if the keys differ.
+        """
+        built = self.manifest.key
+        if built in ("", fingerprint) or not self._names_people():
+            return
+        raise IndexFormatError(
+            f"the subjects and studies of {self.folder} were named with another key ({built}) than "
+            f"yours ({fingerprint}), so that no patient would be known again: give the key of the "
+            "build by MEDRAG_KEY or MEDRAG_KEY_FILE, or build the index anew with yours in another "
+            "folder"
+        )
+
+    def _names_people(self) -> bool:
+        columns = (segment.columns for segment in self.segments)
+        return any(each.values(name) for each in columns for name in ("subject", "study"))
+
+    @property
+    def unfinished(self) -> tuple[str, ...]:
+        """Names of the channels that nothing was derived for yet."""
+        return tuple(
+            name
+            for name, entry in self.manifest.channels.items()
+            if entry.kind != "dense" and "folder" not in entry.derived
+        )
+
     def derived(self, channel: str) -> Path:
         """Give the folder of what a channel derives from the segments, such as a graph.
 

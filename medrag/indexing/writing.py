@@ -1,15 +1,18 @@
 """Changing an index: new segments, removed rows, and a manifest that makes them count."""
 
 import contextlib
+import errno
 import os
+import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from medrag.errors import IndexFormatError
+from medrag.errors import IndexFormatError, MedragError
 from medrag.indexing import durable
-from medrag.indexing.deriving import Derived
+from medrag.indexing.deriving import DERIVED, Derived
+from medrag.indexing.lock import NAME as LOCK
 from medrag.indexing.lock import writing
 from medrag.indexing.manifest import (
     NAME,
@@ -29,6 +32,11 @@ from medrag.records import Skipped
 
 Key = tuple[str, str]
 
+# What a writer itself puts into the folder of segments; nothing else there is ever deleted.
+_SEGMENT = re.compile(r"\d{6,}-[0-9a-f]{12}|unfinished-.+")
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_CLOSED = frozenset({errno.EROFS, errno.EACCES, errno.EPERM})
+
 
 @contextlib.contextmanager
 def index_writer(folder: Path, *, without: Collection[str] = ()) -> "Iterator[IndexWriter]":
@@ -38,14 +46,84 @@ def index_writer(folder: Path, *, without: Collection[str] = ()) -> "Iterator[In
 
     Raises:
         IndexLockedError: if another process writes to it.
-        IndexFormatError: if the index is damaged.
+        IndexFormatError: if the index is damaged, or the folder is none but holds other files.
+        MedragError: if the disk is full, or the folder may not be written to.
     """
-    with writing(folder):
+    check_folder(folder)
+    with _disk_errors(folder), writing(folder):
         writer = IndexWriter(folder, without=without)
         try:
             yield writer
         finally:
             writer.close()
+            # What was cut short goes at once: on a full disk it would stand in everyone's way.
+            with contextlib.suppress(OSError):
+                writer.sweep()
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse to make an index among other files.
+
+    Raises:
+        IndexFormatError: if the folder is a file, or no index and not empty either. What a build
+            that was cut short left behind does not count, nor do hidden files.
+    """
+    if not folder.is_dir():
+        if folder.exists():
+            raise IndexFormatError(f"{folder} is a file; name a folder for the index")
+        return
+    if (folder / NAME).exists():
+        return
+    foreign = sorted(_foreign(folder))
+    if foreign:
+        shown = ", ".join(foreign[:3]) + (", ..." if len(foreign) > 3 else "")
+        raise IndexFormatError(
+            f"{folder} is no index, but holds other files ({shown}); name a new or an empty folder"
+        )
+
+
+def _foreign(folder: Path) -> Iterator[str]:
+    begun = (folder / LOCK).is_file()
+    for path in folder.iterdir():
+        if begun and path.name == FOLDER and path.is_dir():
+            names = (each.name for each in path.iterdir())
+            yield from (f"{FOLDER}/{name}" for name in names if not _SEGMENT.fullmatch(name))
+        elif begun and path.name in (LOCK, DERIVED):
+            continue
+        elif not path.name.startswith((".", f"{NAME}.")):
+            yield path.name
+
+
+@contextlib.contextmanager
+def _disk_errors(folder: Path) -> Iterator[None]:
+    """Say what a disk that takes no more means for the index."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise MedragError(_full(folder)) from error
+        if error.errno in _CLOSED and error.filename and _below(folder, str(error.filename)):
+            raise MedragError(
+                f"{folder} may not be written to ({error.filename}: {error.strerror}); copy the "
+                "index to a folder of your own, or ask its owner"
+            ) from error
+        raise
+    except ValueError as error:
+        # Tantivy's words for the same.
+        if "No space left on device" in str(error) or "StorageFull" in str(error):
+            raise MedragError(_full(folder)) from error
+        raise
+
+
+def _full(folder: Path) -> str:
+    return (
+        f"no space is left on the disk of {folder}; the index stays at its last good state. Make "
+        "room, then give the same command again: it goes on from there"
+    )
+
+
+def _below(folder: Path, name: str) -> bool:
+    return Path(name).absolute().is_relative_to(folder.absolute())
 
 
 class IndexWriter:
@@ -177,7 +255,8 @@ class IndexWriter:
         named = {segment.name: segment for segment in self._committed.segments}
         for path in list((self.folder / FOLDER).iterdir()):
             if path.name not in named:
-                yield path
+                if _SEGMENT.fullmatch(path.name):
+                    yield path
                 continue
             known = {name.partition("/")[0] for name in named[path.name].sums}
             yield from (each for each in list(path.iterdir()) if each.name not in known)

@@ -25,6 +25,11 @@ from medrag.records import Corpus, Skipped
 HEAD = 64 * 1024  # bytes read of each file
 _TEXT_SUFFIXES = {"", ".txt", ".text", ".md", ".markdown", ".rst"}
 _TABLE_SUFFIXES = {".csv": ",", ".tsv": "\t", ".tab": "\t"}
+_RECORD_SUFFIXES = {".csv", ".tsv", ".tab", ".jsonl", ".ndjson"}
+_BINARY_SUFFIXES = {
+    ".pdf", ".docx", ".dcm", ".nii", ".gz", ".png", ".jpg", ".jpeg", ".tif", ".tiff", ".gif",
+    ".bmp", ".webp",
+}  # fmt: skip
 _SIDE_NAMES = re.compile(
     r"(licen[cs]e|copying|notice|manifest|authors|sha(256|512|1)sums?|md5sums?)(\.(txt|md|tsv|csv))?$",
     re.IGNORECASE,
@@ -105,14 +110,24 @@ def _binary(path: Path, head: bytes) -> Detected | None:
 
 def _text(path: Path, head: bytes) -> Detected:
     named = path.suffix.lower()
+    if named in _RECORD_SUFFIXES:
+        # A NUL spoils the line that holds it, and the reader of lines says which.
+        head = head.replace(b"\0", b"") if head[:2] not in (b"\xff\xfe", b"\xfe\xff") else head
     decoded = decode(head, cut=len(head) == HEAD)
     if is_binary(decoded):
-        if named in (".pdf", ".docx", ".dcm", ".nii", ".png", ".jpg", ".jpeg", ".tif", ".tiff"):
+        if named in _BINARY_SUFFIXES | _RECORD_SUFFIXES | _TEXT_SUFFIXES - {""}:
             return _unknown(f"named {named}, but its content is not: damaged?", "unreadable")
         return _unknown(f"a binary file of an unknown type (begins {head[:8].hex(' ')})")
     text = decoded.text
     if not text.strip():
         return _unknown("empty", "empty")
+    if named in _BINARY_SUFFIXES:
+        begins = " ".join(text[:200].split())[:40]
+        return _unknown(
+            f"named {named}, but holds a text (begins {begins!r}): a page of an error, or a "
+            "pointer to the file? get the file again, or rename it to what it is",
+            "unreadable",
+        )
     if _SIDE_NAMES.match(path.name):
         return _unknown("a file about the files beside it, not part of their content", "side_file")
     readers: tuple[Callable[[Path, str], Detected | None], ...] = (

@@ -59,7 +59,7 @@ class Pictures:
         except UnsafePathError:
             return "unsafe_path", f"the picture {name!r} lies outside the folder of the file"
         except InputFileError as error:
-            return "unreadable", f"the picture {name!r} {error.problem}"
+            return "unreadable", f"the picture {name!r}: {error.problem}"
         except OSError as error:
             return "unreadable", f"the picture {name[:80]!r} cannot be opened ({error.strerror})"
         looked = " or ".join(f"{folder}/" for folder in FOLDERS[1:2])

@@ -20,7 +20,10 @@ def stems(text: str, language: str = "en") -> list[str]:
     Raises:
         ValueError: if the language is not in `LANGUAGES`.
     """
-    found: list[str] = analyzer(language).analyze(text)
+    try:
+        found: list[str] = analyzer(language).analyze(text)
+    except UnicodeEncodeError:  # halves of UTF-16 pairs, which JSON may hold and UTF-8 may not
+        found = analyzer(language).analyze(text.encode("utf-8", "replace").decode())
     return found
 
 

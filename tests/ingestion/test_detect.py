@@ -105,6 +105,9 @@ UNKNOWN = [
     ("code.py", "import this\n", "unknown_type", ".py"),
     ("noise.bin", bytes(range(256)), "unknown_type", "binary"),
     ("noise.pdf", bytes(range(256)), "unreadable", "named .pdf"),
+    ("noise.txt", bytes(range(256)), "unreadable", "named .txt"),
+    ("lost.pdf", "<html><body>404 not found</body></html>", "unreadable", "404 not found"),
+    ("lost.png", "version https://git-lfs.github.com/spec/v1\n", "unreadable", "pointer"),
     ("none.txt", b"", "empty", "empty"),
     ("blank.txt", b" \n\n ", "empty", "empty"),
 ]
@@ -183,3 +186,8 @@ def test_every_file_of_the_real_data_is_known_or_told(data: Path) -> None:
         "pubmedqa_labelled_dev500.json", "queries.jsonl", "review_questions.jsonl", "test.tsv",
         "train.tsv",
     ]  # fmt: skip
+
+
+def test_a_nul_in_a_line_does_not_hide_the_other_lines(tmp_path: Path) -> None:
+    content = b'{"findings": "clear", "impression": "normal"}\n\0\0\n'
+    assert detect(_file(tmp_path, "reports.jsonl", content)).kind == "report"
