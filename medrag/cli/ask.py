@@ -142,11 +142,12 @@ def show_answer(answer: "Answer") -> None:
 
 
 def place_of(passage: "Passage") -> str:
-    """Say where a passage stands: kind, corpus, document, pages."""
+    """Say where a passage stands: kind, corpus, document, place."""
+    from medrag.places import place_in_document
+
     source = passage.source
-    pages = sorted({region.page for region in source.regions if region.page is not None})
-    listed = f", page {', '.join(map(str, pages))}" if pages else ""
-    return line(f"{passage.kind}, {source.corpus}: {source.document}{listed}")
+    where = ", ".join(filter(None, (source.document, place_in_document(passage))))
+    return line(f"{passage.kind}, {source.corpus}: {where}")
 
 
 def _words(passage: "Passage") -> str:

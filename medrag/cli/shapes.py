@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from medrag.codec import Json, to_json
+from medrag.places import place_in_document
 from medrag.records import Answer, Claim, Hit, Part, Passage, Region, Source
 
 
@@ -55,12 +56,13 @@ def claim_json(claim: Claim) -> Json:
 
 
 def passage_json(passage: Passage) -> Json:
-    """{"passage_id", "kind", "text", "source", "images"}."""
+    """{"passage_id", "kind", "text", "source", "place", "images"}."""
     return {
         "passage_id": passage.id,
         "kind": passage.kind,
         "text": passage.text,
         "source": source_json(passage.source),
+        "place": place_in_document(passage),
         "images": [to_json(image) for image in passage.images],
     }
 

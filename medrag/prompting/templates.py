@@ -1,6 +1,7 @@
 """The prompt of a model: a role, the numbered evidence, a warning, the question, the form."""
 
 from medrag.language import neutralised
+from medrag.places import place_in_document
 from medrag.records import Hit, ImageRef, Passage, Prompt, Question, QuestionRegion, Selection
 
 # Raise it with every change of the texts below: an answer is only comparable under one version.
@@ -69,14 +70,10 @@ def build_prompt(question: Question, selection: Selection) -> Prompt:
 
 def source_line(passage: Passage) -> str:
     """Say in one line what kind of passage it is and where it stands."""
-    source = passage.source
-    pages = sorted({region.page for region in source.regions if region.page is not None})
-    place = ""
-    if pages:
-        place = f", page {pages[0]}" if len(pages) == 1 else f", pages {pages[0]} to {pages[-1]}"
     title = passage.fields.get("title")
-    heading = f", {title}" if isinstance(title, str) and title else ""
-    return f"{passage.kind} from {source.document}{place}{heading}"
+    heading = title if isinstance(title, str) else ""
+    where = filter(None, (passage.source.document, place_in_document(passage), heading))
+    return f"{passage.kind} from {', '.join(where)}"
 
 
 def fenced(text: str) -> str:

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from medrag.records import Answer, Citation, Hit, Part, Passage, Source
+from medrag.places import place_in_document
+from medrag.records import Answer, Citation, Hit, Part, Passage
 from medrag.reporting.evidence import Picture, passage_pictures
 from medrag.reporting.facts import readable
 from medrag.reporting.markup import Html, element, joined
@@ -37,7 +38,7 @@ def citation_card(
         element("span", str(marker), class_="number"),
         element("span", _KINDS.get(passage.kind, passage.kind), class_="kind"),
         _warning(passage),
-        element("span", source_line(passage.source), class_="source"),
+        element("span", source_line(passage), class_="source"),
         _back(back),
     )
     pictures = passage_pictures(passage, roots.get(passage.source.corpus))
@@ -50,14 +51,13 @@ def citation_card(
     )  # fmt: skip
 
 
-def source_line(source: Source) -> str:
-    """Say where a passage stands: corpus, document, pages, domain, time, licence."""
-    pages = sorted({region.page for region in source.regions if region.page is not None})
-    noun = "pages" if len(pages) > 1 else "page"
+def source_line(passage: Passage) -> str:
+    """Say where a passage stands: corpus, document, place, domain, time, licence."""
+    source = passage.source
     parts = [
         source.corpus,
         source.document,
-        f"{noun} {', '.join(map(str, pages))}" if pages else "",
+        place_in_document(passage),
         source.domain or "",
         source.time or "",
         source.licence or "",
@@ -87,7 +87,7 @@ def _hit(hit: Hit) -> Html:
     return element(
         "li",
         element("span", _KINDS.get(passage.kind, passage.kind), class_="kind"),
-        element("span", source_line(passage.source), class_="source"),
+        element("span", source_line(passage), class_="source"),
         element("span", f"rank {hit.rank}, score {_number(hit.score)}", class_="score"),
         element("p", _short(passage.text or ", ".join(i.path for i in passage.images)), dir="auto"),
     )

@@ -17,7 +17,7 @@ QUESTION = "What are the symptoms of myocarditis?"
 
 
 def main(arguments: Sequence[str]) -> None:
-    medrag = [sys.executable, "-m", "medrag.cli.main"]
+    medrag = [sys.executable, "-m", "medrag"]
     commands = {
         "python -c pass": [sys.executable, "-c", "pass"],
         "python -c 'import numpy'": [sys.executable, "-c", "import numpy"],

@@ -115,5 +115,5 @@ def test_a_picture_without_text_is_said_to_be_one() -> None:
 
 
 def test_a_source_line_names_kind_document_pages_and_title() -> None:
-    assert source_line(TEXT.passage) == "text from heart.pdf, pages 3 to 4, The heart > Chambers"
+    assert source_line(TEXT.passage) == "text from heart.pdf, pages 3 and 4, The heart > Chambers"
     assert source_line(REPORT.passage) == "report from r.csv"
