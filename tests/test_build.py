@@ -8,7 +8,7 @@ from PIL import Image
 
 from medrag.build import ChannelPlan, SourceFile, build
 from medrag.build import plan as plan_module
-from medrag.errors import IndexFormatError, UnsafePathError
+from medrag.errors import IndexFormatError, RecipeError, UnsafePathError
 from medrag.indexing.checking import verify
 from medrag.indexing.dense import DenseChannel
 from medrag.indexing.lexical import LexicalChannel
@@ -252,7 +252,7 @@ def test_a_channel_can_be_added_without_reading_the_files_again(tmp_path: Path) 
 
 def test_a_build_must_name_the_dense_channels_of_the_index(tmp_path: Path) -> None:
     build_lines(tmp_path / "i", tmp_path / "in", {"a.lines": ["x"]}, channels=lexical_and_words())
-    with pytest.raises(ValueError, match="channel 'words'"):
+    with pytest.raises(RecipeError, match="channel 'words'"):
         build_lines(tmp_path / "i", tmp_path / "in")
 
 
@@ -300,8 +300,8 @@ def test_contradicting_plans_are_refused(tmp_path: Path) -> None:
     elsewhere = [file, SourceFile(path, Corpus("lines", tmp_path), "lines", {})]
     outside = [SourceFile(path, Corpus("lines", tmp_path / "other"), "lines", {})]
     for files, error, words in (
-        (twice, ValueError, "given twice"),
-        (elsewhere, ValueError, "a corpus name of its own"),
+        (twice, RecipeError, "given twice"),
+        (elsewhere, RecipeError, "a corpus name of its own"),
         (outside, UnsafePathError, "outside the corpus root"),
     ):
         with pytest.raises(error, match=words):
@@ -309,10 +309,10 @@ def test_contradicting_plans_are_refused(tmp_path: Path) -> None:
     bad = (
         ({"a b": LEXICAL}, "letters"),
         ({"a": ChannelPlan({"kind": "sparse"})}, "expected one of"),
-        ({"a": ChannelPlan({"kind": "dense"})}, "encoder"),
+        ({"a": ChannelPlan({"kind": "dense"})}, "encoders"),
     )
     for channels, words in bad:
-        with pytest.raises(ValueError, match=words):
+        with pytest.raises(RecipeError, match=words):
             build(tmp_path / "i", [file], ingestor=line_ingestor, channels=channels)
     with pytest.raises(ValueError, match="workers"):
         build(tmp_path / "i", [file], ingestor=line_ingestor, channels={}, workers=0)

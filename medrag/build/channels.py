@@ -7,6 +7,7 @@ from pathlib import Path
 
 from medrag.build.plan import ChannelPlan
 from medrag.build.shard import Identity, identity_of
+from medrag.errors import RecipeError
 from medrag.images import resolved
 from medrag.indexing import durable
 from medrag.indexing.manifest import ChannelEntry, SegmentEntry, live_rows
@@ -35,24 +36,26 @@ def check_channels(
     """Refuse channels that cannot be built, or that contradict those of the index.
 
     Raises:
-        ValueError: if so; says which and why.
+        RecipeError: if so; says which and why.
     """
     for name, plan in asked.items():
         kind = plan.spec.get("kind")
         if not _NAME.fullmatch(name):
-            raise ValueError(f"a channel's name is letters, digits, _ and -, got {name!r}")
+            raise RecipeError(f"a channel's name is letters, digits, _ and -, got {name!r}")
         if kind not in KINDS:
-            raise ValueError(f"channel {name!r} has kind {kind!r}; expected one of {KINDS}")
+            raise RecipeError(f"channel {name!r} has kind {kind!r}; expected one of {KINDS}")
         if (kind == "dense") != (plan.encoder is not None):
-            raise ValueError(f"channel {name!r} of kind {kind!r}: dense ones have an encoder, only")
+            raise RecipeError(
+                f"channel {name!r} of kind {kind!r}: dense ones have an encoder, only"
+            )
         if name in held and held[name].kind != kind:
-            raise ValueError(
+            raise RecipeError(
                 f"channel {name!r} of {folder} is of kind {held[name].kind!r}, not {kind!r}; "
                 "give the new one another name"
             )
     for name, entry in held.items():
         if entry.kind == "dense" and name not in asked:
-            raise ValueError(
+            raise RecipeError(
                 f"{folder} has the channel {name!r}, which this build was not given; give it as "
                 "well, so that new passages get their vectors"
             )

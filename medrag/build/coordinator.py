@@ -62,7 +62,8 @@ def build(
         IndexLockedError: if another process writes to the index.
         IndexFormatError: if the index is damaged, another encoder made one of its channels, or
             another key the pseudonyms in it.
-        ValueError: if the plan contradicts itself or the index.
+        RecipeError: if the plan contradicts itself or the index.
+        ValueError: if workers is below 1.
     """
     if workers < 1:
         raise ValueError(f"workers must be at least 1, got {workers}")

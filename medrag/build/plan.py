@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from medrag.codec import to_json
+from medrag.errors import RecipeError
 from medrag.ingestion.sources import document_of
 from medrag.protocols import Encoder
 from medrag.records import Corpus
@@ -59,7 +60,7 @@ def planned(files: Sequence[SourceFile]) -> list[Planned]:
     """Name and sort the files; one that is given twice counts once.
 
     Raises:
-        ValueError: if a file is given twice with different kinds or options, or two corpora of
+        RecipeError: if a file is given twice with different kinds or options, or two corpora of
             different folders have one name.
         UnsafePathError: if a file lies outside the root of its corpus.
     """
@@ -68,14 +69,14 @@ def planned(files: Sequence[SourceFile]) -> list[Planned]:
     for file in files:
         corpus = roots.setdefault(file.corpus.name, file.corpus)
         if corpus.root != file.corpus.root:
-            raise ValueError(
+            raise RecipeError(
                 f"corpus {corpus.name!r} is given with the roots {corpus.root} and "
                 f"{file.corpus.root}; give each folder a corpus name of its own"
             )
         each = Planned(file, document_of(file.corpus, file.path), _recipe(file))
         other = named.setdefault(each.key, each)
         if other.recipe != each.recipe:
-            raise ValueError(
+            raise RecipeError(
                 f"{file.path} is given twice, as {other.file.kind!r} and as {file.kind!r} or with "
                 "other options; give it once"
             )
