@@ -4,11 +4,15 @@ from collections.abc import Sequence
 
 from medrag.generation import extractive_choice as choice
 from medrag.generation import extractive_open as open_question
+from medrag.generation import extractive_pictures as pictures
 from medrag.generation import extractive_polar as polar
-from medrag.generation.extractive_evidence import Pool, Similarity, Unit, gather
+from medrag.generation.extractive_compare import compared
+from medrag.generation.extractive_evidence import Pool, Similarity, Unit, closeness, gather
 from medrag.generation.extractive_quoting import one_line
-from medrag.records import Generation, Hit, Prompt
+from medrag.records import Generation, Prompt
 
+# A passage that holds no more than this share of an open question's words is about something else.
+_HALF = 0.5
 ABSTENTION = "No evidence found in this library."
 
 
@@ -19,7 +23,9 @@ class ExtractiveGenerator:
       and the sentence that supports it.
     - Yes or no: a vote of the sentences that name what is asked, with denials counted as denials,
       and of similar cases with their answers: "No [2]." and the sentences of the winning side.
-    - Open: the sentences that answer best.
+    - Open: the sentences that answer best; for a difference, what contrasts the two, or what says
+      what each is. A fact answers for its head, not for its tail.
+    - Open, with a picture: similar cases that were asked nearly the same, nearest picture first.
     - A picture without words: what stands with the most similar pictures.
 
     Where nothing supports an answer the text is "No evidence found in this library.".
@@ -27,7 +33,8 @@ class ExtractiveGenerator:
     The confidence is in [0, 1] and ranks answers; it is no probability. Multiple choice: the lead
     of the chosen option over the next one, as a share of the higher score. Yes or no: the
     difference of the two sides as a share of all votes, less for few votes. Open: the share of the
-    question's words that the best sentence holds, those of its passage at half. Abstention: 0.
+    question's words that the best sentence holds, those of its passage at half. Cases: the weight
+    of the best, by words and picture. Abstention: 0.
 
     Args:
         max_sentences: quoted at most.
@@ -79,6 +86,8 @@ class ExtractiveGenerator:
             return self._choice(prompt, pool)
         if question.images and not open_question.asked_stems(question.text, pool.language):
             return self._pictures(pool)
+        if question.images and (told := pictures.told_of(question, pool)):
+            return self._cases(told)
         return self._open(prompt, pool)
 
     def _choice(self, prompt: Prompt, pool: Pool) -> Generation:
@@ -103,7 +112,7 @@ class ExtractiveGenerator:
         quoted = verdict.supports[: self.max_sentences]
         markers = ", ".join(str(n) for n in sorted({unit.marker for unit in quoted}))
         word = self._worded(prompt, verdict.word)
-        text = " ".join([f"{word} [{markers}].", *map(_quoted, quoted)])
+        text = f"{word} [{markers}]. {_all_quoted(quoted)}"
         return Generation(text, confidence=verdict.margin)
 
     def _worded(self, prompt: Prompt, word: str) -> str:
@@ -114,37 +123,67 @@ class ExtractiveGenerator:
         return word
 
     def _open(self, prompt: Prompt, pool: Pool) -> Generation:
-        found = open_question.find(prompt.question, pool, self.similarity)
-        asked = open_question.asked_stems(prompt.question.text, pool.language)
+        question = prompt.question
+        if both := compared(question, pool, self.similarity):
+            units = list(dict.fromkeys(one.unit for one in both))[: self.max_sentences]
+            return Generation(_all_quoted(units), confidence=both[0].coverage)
+        found = open_question.find(question, pool, self.similarity)
+        asked = open_question.asked_stems(question.text, pool.language)
         if not found or found[0].coverage < self.min_coverage:
             return _abstention()
-        if open_question.missing(asked, pool) > self.max_missing:
+        if open_question.share_around(asked, found[0].unit) <= _HALF:
+            return _abstention()
+        if open_question.missing(asked, open_question.cued(question.text, pool)) > self.max_missing:
             return _abstention()
         picked = open_question.pick(found, self.max_sentences, asked)
-        return Generation(" ".join(map(_quoted, picked)), confidence=found[0].coverage)
+        return Generation(_all_quoted(picked), confidence=found[0].coverage)
+
+    def _cases(self, told: Sequence[pictures.Told]) -> Generation:
+        best = told[: self.max_sentences]
+        text = _all_quoted([one.unit for one in best])
+        return Generation(text, confidence=min(1.0, best[0].weight))
 
     def _pictures(self, pool: Pool) -> Generation:
-        """Quote what stands with the most similar pictures: the first sentence of each."""
-        first: dict[int, Unit] = {}
-        for unit in pool.units:
-            if unit.hit.passage.images:
-                first.setdefault(unit.marker, unit)
-        if not first:
+        """Quote what stands with the most similar pictures, one sentence for each picture."""
+        nearest = pictures.nearest(pool)[: self.max_sentences]
+        if not nearest:
             return _abstention()
-        nearest = [first[marker] for marker in sorted(first)[: self.max_sentences]]
-        told = "; ".join(f"{_told(unit)} [{unit.marker}]" for unit in nearest)
+        told = "; ".join(
+            f"{_told(same[0])} {_bracketed([one.marker for one in same])}"
+            for same in _by_text(nearest)
+        )
         text = f"The most similar pictures in this library: {told}."
-        return Generation(text, confidence=_closeness(nearest[0].hit))
+        close = closeness(nearest[0].hit)
+        return Generation(text, confidence=0.5 if close is None else close)
 
 
 def _abstention() -> Generation:
     return Generation(ABSTENTION, confidence=0.0, abstained=True)
 
 
+def _all_quoted(units: Sequence[Unit]) -> str:
+    """Quote each sentence once, with the markers of all passages that say it."""
+    return " ".join(_marked(same[0].text, [one.marker for one in same]) for same in _by_text(units))
+
+
+def _by_text(units: Sequence[Unit]) -> list[list[Unit]]:
+    found: dict[str, list[Unit]] = {}
+    for unit in units:
+        found.setdefault(unit.text, []).append(unit)
+    return list(found.values())
+
+
 def _quoted(unit: Unit) -> str:
-    """Put the marker of a sentence before its full stop."""
-    text = unit.text.rstrip(" .")
-    return f"{text} [{unit.marker}]."
+    return _marked(unit.text, [unit.marker])
+
+
+def _marked(text: str, markers: Sequence[int]) -> str:
+    """Put markers before the full stop of a sentence."""
+    return f"{text.rstrip(' .')} {_bracketed(markers)}."
+
+
+def _bracketed(markers: Sequence[int]) -> str:
+    return f"[{', '.join(map(str, sorted(markers)))}]"
 
 
 def _told(unit: Unit) -> str:
@@ -160,9 +199,3 @@ def _lead(score: float, others: Sequence[float]) -> float:
     nearest = min(others, key=lambda other: abs(other - score), default=0.0)
     larger = max(score, nearest)
     return abs(score - nearest) / larger if larger > 0 else 0.0
-
-
-def _closeness(hit: Hit) -> float:
-    """Give the image channel's similarity where it is one, else half."""
-    scores = [part.score for name, part in hit.parts.items() if "image" in name]
-    return min(1.0, max(0.0, scores[0])) if scores else 0.5

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medrag.generation.extractive_evidence import Pool, Similarity, Unit, matches
+from medrag.generation.extractive_naming import aboutness
 from medrag.language import stems
 from medrag.records import Question
 
@@ -22,6 +23,8 @@ _COMPARED = 12
 # "All of the above" needs the best sentences of every other option to hold this share of its words.
 _ALL_TOLD = 0.5
 _JUST_ABOVE = 1.01
+# What a sentence that names another option as well loses beside one that names a share of words.
+_OTHERS = 0.25
 
 Scores = NDArray[np.float64]
 
@@ -72,6 +75,7 @@ def score_options(
     related = np.array([any(stem in count for stem in asked) for count in pool.counts]) | (
         not asked
     )
+    others = _other_words(question, pool)
     scores = []
     for option, text in enumerate(question.options):
         own = frozenset(stems(text, pool.language))
@@ -82,7 +86,9 @@ def score_options(
         total = shared + named
         if similarity is not None:
             total = total + _SIMILARITY * _likeness(question, text, total, pool, similarity)
-        scores.append(_option_score(option, total, told, pool))
+        clear = told - _OTHERS * (matches(others[option], pool) > 0)
+        asking = f"{question.text} {text}"
+        scores.append(_option_score(option, total, told, clear, asking, pool))
     return _with_summaries(question, scores)
 
 
@@ -145,12 +151,32 @@ def _shares(words: frozenset[str], weight: float, pool: Pool) -> Scores:
     )
 
 
-def _option_score(option: int, total: Scores, told: Scores, pool: Pool) -> OptionScore:
-    """Add the best sentences of an option; those that name none of its words support nothing."""
+def _other_words(question: Question, pool: Pool) -> list[frozenset[str]]:
+    """List the words of all options but one, without its own and the question's, for each."""
+    own = [frozenset(stems(text, pool.language)) for text in question.options]
+    asked = frozenset(stems(question.text, pool.language))
+    return [
+        frozenset().union(*(words for other, words in enumerate(own) if other != option))
+        - own[option]
+        - asked
+        for option in range(len(own))
+    ]
+
+
+def _option_score(
+    option: int, total: Scores, told: Scores, clear: Scores, asking: str, pool: Pool
+) -> OptionScore:
+    """Add the best sentences of an option; those that name none of its words support nothing.
+
+    Of those that support it, one that names it whole and no other option, and is about
+    nothing else, comes first.
+    """
     order = np.argsort(-total, kind="stable")
     best = order[:_BEST]
     score = float(sum(total[i] / rank for rank, i in enumerate(best, start=1)))
-    supports = tuple(pool.units[i] for i in order if told[i] > 0)[:_BEST]
+    naming = [i for i in order if told[i] > 0][:_COMPARED]
+    fit = {i: total[i] * clear[i] * aboutness(asking, pool.units[i]) for i in naming}
+    supports = tuple(pool.units[i] for i in sorted(naming, key=lambda i: -fit[i])[:_BEST])
     return OptionScore(option, score, float(told[best].max(initial=0.0)), supports)
 
 

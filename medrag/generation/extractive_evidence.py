@@ -18,6 +18,15 @@ from medrag.records import Hit, Passage, Prompt
 Similarity = Callable[[list[str], list[str]], NDArray[np.floating[Any]]]
 
 
+# How people speak of a passage of a kind, which its text need not say of itself.
+_SAYS_KIND = {
+    "report": "report patient",
+    "figure": "figure picture image",
+    "image": "picture image",
+    "table": "table",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Unit:
     """One quotable sentence.
@@ -26,7 +35,7 @@ class Unit:
         marker: of the passage that it stands in.
         text: as quoted, on one line, without anything that reads as a marker.
         stems: of its words, in order.
-        around: stems of the passage's title and text, for what the sentence leaves unsaid.
+        around: stems of the passage's title, text and kind, for what the sentence leaves unsaid.
         place: its number among the sentences of its passage.
     """
 
@@ -61,12 +70,15 @@ class Pool:
 
 
 def gather(prompt: Prompt) -> Pool:
-    """Collect the sentences of all evidence; one that stands in several passages counts once."""
+    """Collect the sentences of all evidence; one that stands in several passages counts once.
+
+    Cases that were asked and answered alike are of different pictures, and each counts.
+    """
     units: list[Unit] = []
     seen: set[str] = set()
     for marker, hit in enumerate(prompt.evidence, start=1):
         for unit in _units(marker, hit):
-            if unit.text not in seen:
+            if unit.text not in seen or hit.passage.kind == "case":
                 seen.add(unit.text)
                 units.append(unit)
     return Pool(units, language_of_prompt(prompt))
@@ -95,6 +107,16 @@ def matches(
     return scores
 
 
+def closeness(hit: Hit) -> float | None:
+    """Give the similarity of a hit's picture to that of the question; None without such a channel.
+
+    Returns:
+        In [0, 1].
+    """
+    scores = [part.score for name, part in hit.parts.items() if "image" in name]
+    return min(1.0, max(0.0, scores[0])) if scores else None
+
+
 def language_of_prompt(prompt: Prompt) -> str:
     """Name the language of the best hit; English where there is no evidence."""
     return prompt.evidence[0].passage.source.language if prompt.evidence else "en"
@@ -110,6 +132,7 @@ def _units(marker: int, hit: Hit) -> list[Unit]:
     passage = hit.passage
     language = passage.source.language
     around = frozenset(stems(f"{title_of(passage)}\n{passage.text}", language))
+    around |= frozenset(stems(_SAYS_KIND.get(passage.kind, ""), "en"))
     return [
         Unit(marker, line, tuple(stems(line, language)), around, place, hit)
         for place, line in enumerate(quotable(passage))

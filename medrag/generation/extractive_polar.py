@@ -6,8 +6,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 from medrag.generation.extractive_evidence import Pool, Unit
+from medrag.generation.extractive_pictures import (
+    answer_sign,
+    compares_pictures,
+    content_stems,
+    nearness,
+    same_question,
+)
 from medrag.language import language_of, negated_spans, stems
-from medrag.records import Question
+from medrag.records import Passage, Question
 
 Word = Literal["Yes", "No"]
 
@@ -15,15 +22,10 @@ Word = Literal["Yes", "No"]
 # the short phrases of reports and captions leave more unsaid, and need the last only.
 _SHARE = 0.75
 _QUORUM = {"report": 0.5, "image": 0.5, "figure": 0.6}
-# A case votes if its question has this share of words in common with the one asked.
-_SAME_QUESTION = 0.5
 # Most words that may stand between those of the question.
 _SPREAD = 5
 # Votes that the evidence must be worth before the margin of a one-sided vote nears 1.
 _DOUBT = 0.25
-# Words that ask whether something is there and name nothing.
-_EMPTY = "there present seen visible evidence sign image picture film scan show demonstrate patient"
-_YES, _NO = ("yes", "true", "present"), ("no", "false", "absent", "none")
 _KIND_OF = re.compile(
     r"(?:is|are|was|were)\s+(?!there\b|this\b|these\b|it\b).+?\s+an?\s+(?:\w+[\s-])?\w+\W*", re.I
 )
@@ -79,8 +81,10 @@ def vote(question: Question, pool: Pool) -> Verdict:
 
     A sentence votes no where it denies a word that it shares with the question. Its vote weighs
     more the more of the question it holds, the closer together, and the better its passage ranks.
-    A case that was asked nearly the same votes with its answer. Whether something is there in a
-    picture or a patient is for reports, cases and captions to say, not for a book that explains it.
+    A case that was asked nearly the same votes with its answer. A fact votes if both of its ends
+    are named. Whether something is there in a picture or a patient is for reports, cases and
+    captions to say, not for a book that explains it; of a picture only what stands with pictures
+    says anything, the more the nearer they are.
     """
     votes = [cast for unit in pool.units if (cast := _vote(question, unit, pool)) is not None]
     votes = _about_patients(question, votes)
@@ -109,35 +113,48 @@ def _side(votes: Sequence[Vote], word: Word) -> tuple[Unit, ...]:
 
 
 def _vote(question: Question, unit: Unit, pool: Pool) -> Vote | None:
-    asked = content_stems(question.text, pool.language)
-    near = 1 / unit.marker**0.5
+    by_picture = bool(question.images) and compares_pictures(pool)
+    near = nearness(unit, by_picture=by_picture)
     if unit.hit.passage.kind == "case":
-        share = _same_question(asked, unit, pool.language)
-        sign = _answer_sign(unit.hit.passage.fields.get("answer"))
-        return Vote(sign * near * share**4, unit) if sign and share >= _SAME_QUESTION else None
+        share = same_question(question.text, unit.hit.passage, pool.language, by_picture=by_picture)
+        weight = share ** (2 if by_picture else 4) * near
+        sign = answer_sign(unit.hit.passage.fields.get("answer"))
+    else:
+        asked = content_stems(question.text, pool.language)
+        sign = -1 if _denies(unit, asked, pool.language) else 1
+        weight = near * _weight(question.text, asked, unit, pool)
+    return Vote(sign * weight, unit) if sign * weight else None
+
+
+def _weight(text: str, asked: tuple[str, ...], unit: Unit, pool: Pool) -> float:
+    """Weigh a sentence by how much of a question it holds, and how close together."""
     share, spread = _held(asked, unit)
     quorum = _QUORUM.get(unit.hit.passage.kind)
     if share < (quorum or _SHARE) or spread > _SPREAD:
-        return None
+        return 0.0
     if quorum is None and asked[0] not in unit.stems:
-        return None
-    if _asks_what_kind(question.text, pool.language) and not _says_what_kind(asked, unit):
-        return None
-    sign = -1 if _denies(unit, asked, pool.language) else 1
-    return Vote(sign * near * share**4 / (1 + spread / _SPREAD), unit)
+        return 0.0
+    if unit.hit.passage.kind == "fact" and not _states(asked, unit.hit.passage, pool.language):
+        return 0.0
+    if _asks_what_kind(text, pool.language) and not _says_what_kind(asked, unit):
+        return 0.0
+    return float(share**4 / (1 + spread / _SPREAD))
 
 
-def content_stems(text: str, language: str) -> tuple[str, ...]:
-    """List the stems that say what a question is about, each once, in order."""
-    every = dict.fromkeys(stems(text, language))
-    empty = set(stems(_EMPTY, "en"))
-    return tuple(stem for stem in every if stem not in empty) or tuple(every)
+def _states(asked: tuple[str, ...], fact: Passage, language: str) -> bool:
+    """Tell whether a fact joins what a question names, and not something narrower.
 
-
-def _same_question(asked: tuple[str, ...], unit: Unit, language: str) -> float:
-    """Give the share of words that a question and the question of a case have in common."""
-    case = set(content_stems(str(unit.hit.passage.fields.get("question", "")), language))
-    return len(case & set(asked)) / max(1, len(case | set(asked)))
+    Of a kind of thing its first words may stay unsaid: a cell type cancer is a cancer. The head is
+    asked for first: "is gout an arthritis?" and not "is an arthritis gout?".
+    """
+    head = stems(str(fact.fields.get("head") or ""), language)
+    tail = stems(str(fact.fields.get("tail") or ""), language)
+    if not head or not tail or not set(head) <= set(asked):
+        return False
+    if _TAG.sub(" ", str(fact.fields.get("relation") or "")).replace("_", " ") != "is a":
+        return set(tail) <= set(asked)
+    rest = set(asked) - set(head) or set(tail)
+    return asked[0] in head and asked[-1] == tail[-1] and rest <= set(tail)
 
 
 def _held(asked: tuple[str, ...], unit: Unit) -> tuple[float, int]:
@@ -176,12 +193,6 @@ def _says_what_kind(asked: tuple[str, ...], unit: Unit) -> bool:
         for end in last
         if start[1] < end[0]
     )
-
-
-def _answer_sign(answer: object) -> int:
-    words = _WORD.findall(str(answer).lower())
-    first = words[0] if words else ""
-    return 1 if first in _YES else -1 if first in _NO else 0
 
 
 def _denies(unit: Unit, asked: tuple[str, ...], language: str) -> bool:

@@ -10,14 +10,18 @@ from medrag.records import Passage
 _NOT_FOUND = frozenset(
     {"indication", "comparison", "technique", "history", "clinical_history", "exam", "reason"}
 )
+# What a term says of itself under a heading: "Kind of: finding", "Synonyms: flu; grippe".
+_HEADED = re.compile(r"([A-Z])((?:\w+ ){0,4}\w+: )")
 _NUMBER = re.compile(r"(?:\w+\.?\s+)?\w*\d[\w.–-]*[.:]")
 
 
 def quotable(passage: Passage) -> list[str]:
     """List the sentences of a passage, each on one line and without anything like a marker.
 
-    A term and the rows of a table are completed by the name or the headings that they lean on, a
-    figure's number stays with its title, and a report gives its findings, not its indication.
+    A term and the rows of a table are completed by the name or the headings that they lean on
+    ("Influenza, kind of: viral infection."); a term that is a bare name says nothing. A figure's
+    number stays with its title, and a report gives its findings, not its indication. The first
+    letter is a capital.
     """
     if passage.kind == "case":
         found = [case_sentence(passage)]
@@ -31,13 +35,27 @@ def quotable(passage: Passage) -> list[str]:
         found = _report_sentences(passage)
     else:
         found = _with_number(_split(passage.text, passage))
-    lines = [one_line(text) for text in found]
+    lines = [capitalised(one_line(text)) for text in found]
     return [line for line in lines if any(char.isalnum() for char in line)]
 
 
 def one_line(text: str) -> str:
     """Fold blanks and neutralise markers, so that a quotation stays one line without markers."""
     return neutralised(" ".join(text.split()))
+
+
+def capitalised(text: str) -> str:
+    """Begin with a capital, unless the first word is a symbol: "p53", "pH", "α-globin", "e.g."."""
+    first = re.match(r"[a-z]{2,}(?=[\s,:;)(]|$)|[a-z]{2,}(?:[-/][a-z]{2,})+", text)
+    return text[0].upper() + text[1:] if first else text
+
+
+def heading_of(passage: Passage, text: str) -> str:
+    """Give the heading under which a term says a sentence: "kind of"; empty for its definition."""
+    name = capitalised(one_line(str(passage.fields.get("name") or "")))
+    if passage.kind != "term" or not name or not text.startswith(f"{name}, "):
+        return ""
+    return text[len(name) + 2 :].partition(":")[0]
 
 
 def case_sentence(passage: Passage) -> str:
@@ -63,10 +81,17 @@ def _with_number(found: list[str]) -> list[str]:
 def _term_sentences(passage: Passage) -> list[str]:
     name = str(passage.fields.get("name") or "").strip()
     found = _split(passage.text, passage)
-    if not name or len(found) < 2:
+    if not name:
         return found
     said = found[1:] if found[0].rstrip(".").strip() == name else found
-    return [f"{name}: {sentence}" for sentence in said]
+    return [_of_term(name, sentence) for sentence in said]
+
+
+def _of_term(name: str, sentence: str) -> str:
+    headed = _HEADED.match(sentence)
+    if headed is None:
+        return f"{name}: {sentence}"
+    return f"{name}, {headed[1].lower()}{sentence[1:]}"
 
 
 def _report_sentences(passage: Passage) -> list[str]:

@@ -164,7 +164,9 @@ def _inverse(relation: str, words: str) -> str:
     known = {IS_A: "includes", "is located in": "site of", "is part of": "has part"}
     if words.startswith("has "):
         return f"{words.removeprefix('has ')} of"
-    return known.get(IS_A if relation == IS_A else words, f"to which the relation {words!r} leads from")
+    return known.get(
+        IS_A if relation == IS_A else words, f"to which the relation {words!r} leads from"
+    )
 
 
 def _listing(label: str, said: dict[str, list[str]]) -> str:

@@ -8,11 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medrag.protocols import Channel, PassageRows
-from medrag.records import Filter, Hit, Part, Question, ScoredRow
+from medrag.records import KINDS, Filter, Hit, Part, Question, ScoredRow
 from medrag.retrieval.fusion import reciprocal_rank_fusion, weighted_sum_fusion
 
 Fusion = Literal["rrf", "weighted_sum"]
 _DECIMALS = 12
+# The best score in a graph of a question that gives the name of a concept.
+_NAMED = 0.5
 
 
 class ChannelsRetriever:
@@ -23,7 +25,9 @@ class ChannelsRetriever:
     It orders the hits of one question and says nothing of how good the best one is; the scores of
     the channels themselves are in `Hit.parts`.
 
-    The query of a multiple-choice question is its text followed by its options.
+    The query of a multiple-choice question is its text followed by its options. A question with
+    words and a picture is asked deeper, so that what is like it in both stands in every ranking,
+    and above what is like it in one.
 
     Args:
         rows: the passages of the index that the channels search.
@@ -35,6 +39,16 @@ class ChannelsRetriever:
             from a textbook's questions to its modules.
         c: damping of reciprocal ranks.
         depth: rows asked of each channel; never fewer than k.
+        picture_depth: the same for a question with words and a picture, where it is more: of a
+            hundred rows of a picture channel most are of a dozen pictures, each with its cases.
+        picture_weight: of the channels whose name has "image" in it, for such a question, times
+            their own: how a picture looks says more of it than how it is asked about.
+        cases_need_picture: leave cases out for a question without a picture, unless its filter
+            asks for them: how another patient's picture was read answers nothing without one.
+        graph: the channel of terms and facts, where there is one of that name. It alone brings
+            facts, as by words a fact stands above all for being short; and it weighs as much as
+            the best score of its ranking, which says how well the question is named. None treats
+            all channels alike.
         option_queries: ask for each option apart, with the question's text, besides the whole;
             finds evidence for an option that the others would drown, at as many times the cost.
 
@@ -51,15 +65,25 @@ class ChannelsRetriever:
         fusion: Fusion = "weighted_sum",
         c: float = 60.0,
         depth: int = 100,
+        picture_depth: int = 2000,
+        picture_weight: float = 1.5,
+        cases_need_picture: bool = True,
+        graph: str | None = "graph",
         option_queries: bool = False,
     ) -> None:
-        _check(channels, weights or {}, fusion, c, depth)
+        _check(channels, weights or {}, fusion, c, min(depth, picture_depth))
+        if not 0 < picture_weight < np.inf:
+            raise ValueError(f"picture_weight must be positive and finite, got {picture_weight}")
         self.rows = rows
         self.channels = dict(channels)
         self.weights = {name: float((weights or {}).get(name, 1.0)) for name in channels}
         self.fusion = fusion
         self.c = c
         self.depth = depth
+        self.picture_depth = max(depth, picture_depth)
+        self.picture_weight = picture_weight
+        self.cases_need_picture = cases_need_picture
+        self.graph = graph if graph in channels else None
         self.option_queries = option_queries
 
     def retrieve(
@@ -77,10 +101,7 @@ class ChannelsRetriever:
         queries = [_queries(question, self.option_queries) for question in questions]
         asked = [query for several in queries for query in several]
         masks = [wanted for wanted, several in zip(filters, queries, strict=True) for _ in several]
-        found = {
-            name: channel.search(asked, max(k, self.depth), masks)
-            for name, channel in self.channels.items()
-        }
+        found = {name: self._search(name, asked, k, masks) for name in self.channels}
         fused, start = [], 0
         for several in queries:
             lists = [
@@ -91,6 +112,27 @@ class ChannelsRetriever:
             fused.append(self._fused([one for one in lists if one.scored], k))
             start += len(several)
         return self._hits(fused)
+
+    def _search(
+        self, name: str, asked: Sequence[Question], k: int, filters: Sequence[Filter]
+    ) -> list[list[ScoredRow]]:
+        depths = [max(k, self._depth(question)) for question in asked]
+        allowed = [self._allowed(name, q, f) for q, f in zip(asked, filters, strict=True)]
+        found = self.channels[name].search(asked, max(depths, default=k), allowed)
+        return [ranking[:depth] for ranking, depth in zip(found, depths, strict=True)]
+
+    def _depth(self, question: Question) -> int:
+        return self.picture_depth if question.images and question.text else self.depth
+
+    def _allowed(self, name: str, question: Question, wanted: Filter) -> Filter:
+        """Leave out the kinds that a channel should not bring for a question."""
+        out: set[str] = set()
+        if self.cases_need_picture and not question.images and "case" not in wanted.kinds:
+            out.add("case")
+        if self.graph not in (None, name) and wanted.kinds != {"fact"}:
+            out.add("fact")
+        kinds = (wanted.kinds or frozenset(KINDS)) - out
+        return replace(wanted, kinds=kinds) if out else wanted
 
     def _hits(self, fused: Sequence[Sequence["_Fused"]]) -> list[list[Hit]]:
         # Read once for all questions: those of one book ask for the same passages.
@@ -104,8 +146,16 @@ class ChannelsRetriever:
             for ranking in fused
         ]
 
+    def _weight(self, ranking: "_Ranking") -> float:
+        weight = self.weights[ranking.channel]
+        if "image" in ranking.channel and ranking.query:
+            return weight * self.picture_weight
+        if ranking.channel != self.graph:
+            return weight
+        return weight * min(1.0, ranking.scored[0].score / _NAMED)
+
     def _fused(self, rankings: Sequence["_Ranking"], k: int) -> list["_Fused"]:
-        weights = np.array([self.weights[ranking.channel] for ranking in rankings])
+        weights = np.array([self._weight(ranking) for ranking in rankings])
         if not weights.any():
             return []
         union = np.unique([one.row for ranking in rankings for one in ranking.scored])

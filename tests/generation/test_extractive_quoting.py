@@ -1,4 +1,6 @@
-from medrag.generation.extractive_quoting import quotable
+import pytest
+
+from medrag.generation.extractive_quoting import capitalised, heading_of, quotable
 from medrag.records import Kind, Passage, Source
 
 
@@ -32,7 +34,7 @@ def test_a_table_of_ragged_rows_is_quoted_line_by_line() -> None:
 
 def test_a_term_is_named_in_each_of_its_sentences() -> None:
     term = passage("term", "effusion. Fluid in a space. Kind of: finding.", name="effusion")
-    assert quotable(term) == ["effusion: Fluid in a space.", "effusion: Kind of: finding."]
+    assert quotable(term) == ["Effusion: Fluid in a space.", "Effusion, kind of: finding."]
 
 
 def test_a_report_gives_findings_and_impression_and_not_why_it_was_made() -> None:
@@ -56,3 +58,31 @@ def test_a_case_without_answer_is_quoted_as_it_stands() -> None:
 
 def test_nothing_quotable_reads_as_a_marker() -> None:
     assert quotable(passage("text", "So it is [3].\n[4]\n--\n")) == ["So it is (3).", "(4)"]
+
+
+def test_a_term_that_is_a_bare_name_says_nothing() -> None:
+    assert quotable(passage("term", "effusion.", name="effusion")) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "begun"),
+    [
+        ("influenza has symptom fever.", "Influenza has symptom fever."),
+        ("cell-mediated immunity.", "Cell-mediated immunity."),
+        ("p53 is a protein.", "p53 is a protein."),
+        ("pH is a measure.", "pH is a measure."),
+        ("mRNA is read.", "mRNA is read."),
+        ("c-myc is a gene.", "c-myc is a gene."),
+        ("α-globin is a chain.", "α-globin is a chain."),
+        ("", ""),
+    ],
+)
+def test_a_quotation_begins_with_a_capital_unless_that_changes_a_symbol(
+    text: str, begun: str
+) -> None:
+    assert capitalised(text) == begun
+
+
+def test_the_heading_under_which_a_term_says_something_is_known() -> None:
+    term = passage("term", "flu. A disease. Kind of: infection.", name="flu")
+    assert [heading_of(term, said) for said in quotable(term)] == ["", "kind of"]

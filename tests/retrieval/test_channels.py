@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from medrag.protocols import Channel
-from medrag.records import Filter, Hit, Part, Passage, Question, ScoredRow, Source
+from medrag.records import KINDS, Filter, Hit, Part, Passage, Question, ScoredRow, Source
 from medrag.retrieval.channels import ChannelsRetriever
 
 SOURCE = Source("corpus", "book.txt", "0" * 64)
@@ -118,7 +118,9 @@ def test_option_queries_belong_to_the_question_that_has_the_options() -> None:
 
 def test_each_question_is_searched_with_its_own_filter() -> None:
     channel = Fixed(1)
-    retriever = ChannelsRetriever(rows=Rows(), channels={"lexical": channel})
+    retriever = ChannelsRetriever(
+        rows=Rows(), channels={"lexical": channel}, cases_need_picture=False
+    )
     filters = [Filter(domains=frozenset({"radiology"})), Filter()]
     retriever.retrieve([Question("a"), Question("b")], 5, filters)
     assert [allowed for _, _, allowed in channel.asked] == filters
@@ -169,3 +171,75 @@ def test_a_wrong_k_or_number_of_filters_is_refused() -> None:
 
 def test_no_questions_give_no_rankings() -> None:
     assert ChannelsRetriever(rows=Rows(), channels={"a": Fixed(1)}).retrieve([], 3, []) == []
+
+
+PICTURE = Question("what?", images=("a.png",))
+
+
+def kinds_asked(channel: Fixed) -> list[frozenset[str]]:
+    return [allowed.kinds or frozenset(KINDS) for _, _, allowed in channel.asked]
+
+
+def test_a_question_without_a_picture_gets_no_cases_unless_it_asks_for_them() -> None:
+    channel = Fixed(1)
+    retriever = ChannelsRetriever(rows=Rows(), channels={"lexical": channel})
+    cases = Filter(kinds=frozenset({"case", "text"}))
+    retriever.retrieve([Question("a"), PICTURE, Question("b")], 5, [Filter(), Filter(), cases])
+    assert ["case" in kinds for kinds in kinds_asked(channel)] == [False, True, True]
+
+
+def test_facts_come_from_the_graph_alone_where_there_is_one() -> None:
+    lexical, graph = Fixed(1), Fixed(2)
+    retrieved({"lexical": lexical, "graph": graph})
+    assert ["fact" in kinds for kinds in kinds_asked(lexical) + kinds_asked(graph)] == [False, True]
+    alone = Fixed(1)
+    retrieved({"lexical": alone})
+    assert "fact" in kinds_asked(alone)[0]
+
+
+def test_a_filter_for_facts_alone_reaches_every_channel() -> None:
+    lexical = Fixed(1)
+    retriever = ChannelsRetriever(rows=Rows(), channels={"lexical": lexical, "graph": Fixed(2)})
+    facts = Filter(kinds=frozenset({"fact"}))
+    retriever.retrieve([Question("a")], 5, [facts])
+    assert [allowed for _, _, allowed in lexical.asked] == [facts]
+
+
+class Weak(Fixed):
+    def search(
+        self, questions: Sequence[Question], k: int, filters: Sequence[Filter]
+    ) -> list[list[ScoredRow]]:
+        found = super().search(questions, k, filters)
+        return [[ScoredRow(row, score / 100) for row, score in ranking] for ranking in found]
+
+
+def test_a_graph_weighs_as_little_as_its_best_score_says() -> None:
+    # best score 0.1 of 0.5: weight 0.2
+    hits = retrieved({"lexical": Fixed(4, 6), "graph": Weak(7)})
+    assert [(int(h.passage.id), h.score) for h in hits] == [
+        (4, pytest.approx(1 / 1.2)),
+        (7, pytest.approx(0.2 / 1.2)),
+        (6, pytest.approx(0.1 / 1.2)),
+    ]
+
+
+def test_a_question_with_words_and_a_picture_is_asked_deeper() -> None:
+    channels = {"lexical": Fixed(*range(5)), "image": Fixed(*range(5))}
+    hits = retrieved(channels, PICTURE, depth=1, picture_depth=3, k=1)
+    assert channels["lexical"].asked[0][1] == 3
+    assert len(hits) == 1
+    retrieved(channels, Question("what?"), depth=1, picture_depth=3, k=1)
+    assert channels["lexical"].asked[-1][1] == 1
+
+
+def test_how_a_picture_looks_weighs_more_than_how_it_is_asked_about() -> None:
+    hits = retrieved({"lexical": Fixed(4), "image": Fixed(7)}, PICTURE)
+    assert [(int(h.passage.id), h.score) for h in hits] == [
+        (7, pytest.approx(0.6)),
+        (4, pytest.approx(0.4)),
+    ]
+
+
+def test_a_picture_weight_must_be_positive() -> None:
+    with pytest.raises(ValueError, match="picture_weight must be positive and finite, got 0"):
+        ChannelsRetriever(rows=Rows(), channels={"a": Fixed(1)}, picture_weight=0)
