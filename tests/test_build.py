@@ -309,7 +309,7 @@ def test_contradicting_plans_are_refused(tmp_path: Path) -> None:
     bad = (
         ({"a b": LEXICAL}, "letters"),
         ({"a": ChannelPlan({"kind": "sparse"})}, "expected one of"),
-        ({"a": ChannelPlan({"kind": "dense"})}, "encoders"),
+        ({"a": ChannelPlan({"kind": "dense"})}, "encoder"),
     )
     for channels, words in bad:
         with pytest.raises(RecipeError, match=words):

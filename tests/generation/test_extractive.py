@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from medrag.generation.extractive import ABSTENTION, ExtractiveGenerator
-from medrag.generation.extractive_choice import asks_for_exception, filled_in
-from medrag.generation.extractive_polar import is_polar
+from medrag.generation.extractive.choice import asks_for_exception, filled_in
+from medrag.generation.extractive.polar import is_polar
 from medrag.language import words
 from medrag.prompting.citation import cite
 from medrag.prompting.templates import build_prompt

@@ -1,7 +1,7 @@
 import pytest
 
 from medrag.generation.extractive import ExtractiveGenerator
-from medrag.generation.extractive_compare import sides
+from medrag.generation.extractive.compare import sides
 from medrag.prompting.templates import build_prompt
 from medrag.records import Generation, Hit, Passage, Question, Selection, Source
 

@@ -1,6 +1,6 @@
 import pytest
 
-from medrag.generation.extractive_quoting import capitalised, heading_of, quotable
+from medrag.generation.extractive.quoting import capitalised, heading_of, quotable
 from medrag.records import Kind, Passage, Source
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from medrag.generation.extractive_evidence import Pool, Unit, closeness
+from medrag.generation.extractive.evidence import Pool, Unit, closeness
 from medrag.language import stems
 from medrag.records import Passage, Question
 

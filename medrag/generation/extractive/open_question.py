@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from medrag.generation.extractive_evidence import Pool, Similarity, Unit, matches
-from medrag.generation.extractive_naming import aboutness, entry_names, is_named
-from medrag.generation.extractive_quoting import heading_of
+from medrag.generation.extractive.evidence import Pool, Similarity, Unit, matches
+from medrag.generation.extractive.naming import aboutness, entry_names, is_named
+from medrag.generation.extractive.quoting import heading_of
 from medrag.language import stems
 from medrag.records import Question
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from medrag.generation.extractive_evidence import Pool, Similarity, Unit, matches
-from medrag.generation.extractive_naming import aboutness
+from medrag.generation.extractive.evidence import Pool, Similarity, Unit, matches
+from medrag.generation.extractive.naming import aboutness
 from medrag.language import stems
 from medrag.records import Question
 

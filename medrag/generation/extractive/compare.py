@@ -3,8 +3,8 @@
 import re
 from dataclasses import replace
 
-from medrag.generation.extractive_evidence import Pool, Similarity
-from medrag.generation.extractive_open import Found, asked_stems, coverage, defines, find
+from medrag.generation.extractive.evidence import Pool, Similarity
+from medrag.generation.extractive.open_question import Found, asked_stems, coverage, defines, find
 from medrag.records import Question
 
 _SIDES = tuple(

@@ -2,13 +2,10 @@
 
 from collections.abc import Sequence
 
-from medrag.generation import extractive_choice as choice
-from medrag.generation import extractive_open as open_question
-from medrag.generation import extractive_pictures as pictures
-from medrag.generation import extractive_polar as polar
-from medrag.generation.extractive_compare import compared
-from medrag.generation.extractive_evidence import Pool, Similarity, Unit, closeness, gather
-from medrag.generation.extractive_quoting import one_line
+from medrag.generation.extractive import choice, open_question, pictures, polar
+from medrag.generation.extractive.compare import compared
+from medrag.generation.extractive.evidence import Pool, Similarity, Unit, closeness, gather
+from medrag.generation.extractive.quoting import one_line
 from medrag.records import Generation, Prompt
 
 # A passage that holds no more than this share of an open question's words is about something else.

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from medrag.generation.extractive_evidence import Pool, Unit
-from medrag.generation.extractive_pictures import (
+from medrag.generation.extractive.evidence import Pool, Unit
+from medrag.generation.extractive.pictures import (
     answer_sign,
     compares_pictures,
     content_stems,

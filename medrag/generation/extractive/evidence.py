@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from medrag.generation.extractive_quoting import quotable
+from medrag.generation.extractive.quoting import quotable
 from medrag.language import stems
 from medrag.records import Hit, Passage, Prompt
 

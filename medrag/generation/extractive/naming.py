@@ -2,8 +2,8 @@
 
 import re
 
-from medrag.generation.extractive_evidence import Unit
-from medrag.generation.extractive_quoting import heading_of
+from medrag.generation.extractive.evidence import Unit
+from medrag.generation.extractive.quoting import heading_of
 from medrag.language import stems
 from medrag.records import Passage
 
