@@ -1,7 +1,7 @@
 """The right half of the flow: retrieve, select, answer."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -38,6 +38,8 @@ class Pipeline:
         allow: what every question may see, besides the guard.
         key: of the pseudonyms of subjects and studies; None reads this user's key when a question
             first names one.
+        check_key: called with the key when a question names a subject or a study; raises if the
+            library was built with another, as the guard would then not know its patients.
         index: what the hits come from, for those who draw their pictures; not used here.
 
     Raises:
@@ -54,6 +56,7 @@ class Pipeline:
         guard: bool = True,
         allow: Filter = Filter(),  # noqa: B008 - frozen
         key: bytes | None = None,
+        check_key: Callable[[bytes], None] | None = None,
         index: Any = None,
     ) -> None:
         if k < 1:
@@ -65,6 +68,7 @@ class Pipeline:
         self.guard = guard
         self.allow = allow
         self.key = key
+        self.check_key = check_key
         self.index = index
 
     def answer(self, question: Question, *, allow: Filter | None = None) -> Answer:
@@ -87,12 +91,14 @@ class Pipeline:
             shared equally by its questions, beside those of the answerer.
 
         Raises:
-            MedragError: if an image of a question cannot be read; names the question. Nothing was
+            MedragError: if an image of a question cannot be read; names the question. Or if a
+                question names a patient and the library was built with another key. Nothing was
                 answered then.
+            ValueError: if the subject or study of a question is blank.
         """
         clock = _Clock()
         with clock.stage("prepare"):
-            questions = prepared(questions, self.key)
+            questions = prepared(questions, self._checked_key(questions))
             filters = [self._filter(question, allow) for question in questions]
         with clock.stage("retrieve"):
             rankings = self.retriever.retrieve(questions, self.k, filters)
@@ -114,6 +120,15 @@ class Pipeline:
             )
             for answer, removed in zip(answers, excluded, strict=True)
         ]
+
+    def _checked_key(self, questions: Sequence[Question]) -> bytes | None:
+        """Give the key of pseudonyms, if a question needs one, after the library accepted it."""
+        if not any(question.subject or question.study for question in questions):
+            return self.key
+        key = load_key() if self.key is None else self.key
+        if self.check_key is not None:
+            self.check_key(key)
+        return key
 
     def _filter(self, question: Question, allow: Filter | None) -> Filter:
         allowed = self.allow if allow is None else allow
@@ -156,8 +171,8 @@ def prepared(questions: Sequence[Question], key: bytes | None = None) -> list[Qu
             replace(
                 question,
                 images=images,
-                subject=_pseudonym(question.subject, key),
-                study=_pseudonym(question.study, key),
+                subject=_pseudonym(question.subject, key, question, place),
+                study=_pseudonym(question.study, key, question, place),
             )
         )
     return [_named(question) for question in ready]
@@ -250,8 +265,13 @@ def _called(question: Question, place: int) -> str:
     return repr(question.id or question.text[:60] or place)
 
 
-def _pseudonym(value: str | None, key: bytes | None) -> str | None:
-    return pseudonym(value, key) if value and key else None
+def _pseudonym(value: str | None, key: bytes | None, question: Question, place: int) -> str | None:
+    if not value or key is None:
+        return None
+    try:
+        return pseudonym(value, key)
+    except ValueError as error:
+        raise ValueError(f"question {_called(question, place)}: {error}") from error
 
 
 def _named(question: Question) -> Question:

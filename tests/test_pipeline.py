@@ -220,3 +220,23 @@ def test_an_answer_without_reachable_key_needs_none_unless_a_subject_is_named() 
 def test_k_must_be_positive() -> None:
     with pytest.raises(ValueError, match="k must be at least 1, got 0"):
         pipeline(Shelf(), k=0)
+
+
+def test_a_question_about_a_patient_asks_the_library_whether_the_key_is_its_own() -> None:
+    asked: list[bytes] = []
+    one = Pipeline(
+        retriever=Shelf(report("a")),
+        selector=TopKSelector(k=3),
+        answerer=OnePassAnswerer(generator=ExtractiveGenerator()),
+        key=KEY,
+        check_key=asked.append,
+    )
+    one.answer(Question(text="Is there a fracture?"))
+    assert asked == []
+    one.answer(Question(text="Is there a fracture?", subject="Q"))
+    assert asked == [KEY]
+
+
+def test_a_blank_patient_is_an_error_that_names_the_question() -> None:
+    with pytest.raises(ValueError, match="question 'q7'.*blank"):
+        pipeline(Shelf()).answer(Question(id="q7", text="a fracture?", subject=" "))

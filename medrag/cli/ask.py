@@ -95,8 +95,6 @@ def ask(
     if no_guard:
         settings["guard"] = False
     built = load_pipeline(pipeline, index=index, **settings)
-    if subject or study:
-        built.index.check_key()
     question = Question(
         text=text, images=tuple(image or ()), options=choices,
         subject=subject, study=study, time=time,

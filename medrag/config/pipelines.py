@@ -110,6 +110,7 @@ def assembled(plan: PipelineRecipe, index: Index, **options: Any) -> "Pipeline":
         retriever=plan.retrieve(rows=index.rows, channels=channels),
         selector=plan.select(),
         answerer=plan.answer(),
+        check_key=index.check_key,
         index=index,
         **{**plan.options, **options},
     )
