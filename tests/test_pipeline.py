@@ -238,5 +238,5 @@ def test_a_question_about_a_patient_asks_the_library_whether_the_key_is_its_own(
 
 
 def test_a_blank_patient_is_an_error_that_names_the_question() -> None:
-    with pytest.raises(ValueError, match="question 'q7'.*blank"):
+    with pytest.raises(ValueError, match=r"question 'q7'.*blank"):
         pipeline(Shelf()).answer(Question(id="q7", text="a fracture?", subject=" "))
