@@ -10,7 +10,6 @@ from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
-from typer.exceptions import TyperException
 
 from medrag.cli import ask, check, demo, evaluate, index
 from medrag.cli.output import message, prepare_streams
@@ -36,10 +35,10 @@ class Guarded(TyperGroup):
                 raise
             message(f"{error.filename or 'the system'}: {error.strerror or error}", error=True)
             raise typer.Exit(1) from None
-        except (typer.Exit, typer.Abort, TyperException):
-            raise
         except Exception as error:
-            if ctx.params.get("debug"):
+            # Typer's own, such as an option that is not known, bring their exit code along.
+            own = isinstance(error, typer.Abort) or hasattr(error, "exit_code")
+            if own or ctx.params.get("debug"):
                 raise
             message(
                 f"a fault of medrag itself, {type(error).__name__}: {error}; the same command as "
