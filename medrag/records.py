@@ -26,6 +26,9 @@ Kind = Literal["text", "page", "figure", "table", "image", "report", "case", "te
 KINDS: tuple[Kind, ...] = (
     "text", "page", "figure", "table", "image", "report", "case", "term", "fact",
 )  # fmt: skip
+# Kinds that are about the pictures they hold. A page is drawn anew for whoever needs it, and of a
+# table the words are what counts.
+PICTURED: frozenset[str] = frozenset({"image", "figure", "report", "case"})
 Support = Literal["supported", "unsupported", "contradicted", "unchecked"]
 
 _NAMESPACE = UUID("6d656472-6167-5a00-8000-000000000001")

@@ -1,5 +1,7 @@
 """Every card and recipe of the repository is sound."""
 
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from medrag.config.building import update_index
 from medrag.config.cards import read_card
 from medrag.config.checking import check_file
 from medrag.config.discovery import discover
+from medrag.ingestion import columns
 from medrag.records import Question
 
 ROOT = Path(__file__).parent.parent
@@ -28,6 +31,36 @@ def test_a_file_of_the_repository_is_sound(path: Path) -> None:
 def test_a_file_of_the_repository_is_found_by_its_name(path: Path) -> None:
     shelf: lookup.Shelf = path.parent.name  # type: ignore[assignment]
     assert lookup.found(shelf, path.stem).resolve() == path
+
+
+@pytest.mark.parametrize("shelf", ["corpora", "indexes", "pipelines"])
+def test_the_example_of_a_readme_is_sound(shelf: str, tmp_path: Path) -> None:
+    written = (ROOT / shelf / "README.md").read_text(encoding="utf-8")
+    path = tmp_path / shelf / "example.yaml"
+    path.parent.mkdir()
+    path.write_text(written.split("```yaml\n")[1].split("```")[0], encoding="utf-8")
+    assert check_file(path).problem is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "roles"),
+    [
+        ("report", columns.REPORT_COLUMNS),
+        ("captions", columns.CAPTION_COLUMNS),
+        ("case", columns.CASE_COLUMNS),
+        ("text", columns.TEXT_COLUMNS),
+        ("graph", columns.TRIPLE_COLUMNS),
+    ],
+)
+def test_the_readme_lists_the_columns_that_are_understood(
+    kind: str, roles: Mapping[str, Sequence[str]]
+) -> None:
+    written = (ROOT / "corpora" / "README.md").read_text(encoding="utf-8")
+    listed = re.findall(rf"^\| `{kind}` \| `\w+` \| .*$", written, re.MULTILINE)
+    assert listed == [
+        f"| `{kind}` | `{role}` | {', '.join(f'`{name}`' for name in names)} |"
+        for role, names in roles.items()
+    ]
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from medrag.indexing import durable
 from medrag.indexing.manifest import ChannelEntry, SegmentEntry, live_rows
 from medrag.indexing.segment import FOLDER, file_sums
 from medrag.indexing.storage import Store
-from medrag.indexing.vectors import ROWS, VectorsWriter, channel_folder
+from medrag.indexing.vectors import VectorsWriter, channel_folder
 from medrag.indexing.writing import IndexWriter
 from medrag.protocols import Encoder
 from medrag.records import Passage
@@ -59,10 +59,6 @@ def check_channels(
                 f"{folder} has the channel {name!r}, which this build was not given; give it as "
                 "well, so that new passages get their vectors"
             )
-
-
-def has_channel(segment: SegmentEntry, channel: str) -> bool:
-    return f"{channel_folder(Path(), channel).name}/{ROWS}" in segment.sums
 
 
 def add_vectors(

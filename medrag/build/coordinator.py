@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from medrag.build.channels import add_vectors, check_channels, has_channel
+from medrag.build.channels import add_vectors, check_channels
 from medrag.build.known import OldRows
 from medrag.build.pictures import pictures_beside, stamped
 from medrag.build.plan import ChannelPlan, Planned, SourceFile, planned, shards
@@ -18,10 +18,11 @@ from medrag.codec import to_json
 from medrag.errors import InputFileError
 from medrag.indexing import durable
 from medrag.indexing.dense import check_encoder
-from medrag.indexing.maintenance import stored_root
+from medrag.indexing.maintenance import stored_root, summed
 from medrag.indexing.manifest import ChannelEntry, CorpusEntry, Covered, Failure, SegmentEntry
 from medrag.indexing.segment import FOLDER, Segment
 from medrag.indexing.storage import Store
+from medrag.indexing.vectors import has_channel
 from medrag.indexing.writing import IndexWriter, index_writer
 from medrag.ingestion.sources import file_sha256
 from medrag.protocols import Ingestor, Progress
@@ -168,9 +169,9 @@ class _Build:
             changed=outcomes["changed"],
             unchanged=outcomes["unchanged"],
             failed=tuple(each for each in files if each.outcome == "failed"),
-            passages=_summed(each.passages for each in read),
+            passages=summed(each.passages for each in read),
             pages=sum(each.pages for each in read),
-            skipped=_summed(each.skipped for each in read),
+            skipped=summed(each.skipped for each in read),
             unreadable=sum(each.unreadable for each in read),
             n_passages=self.writer.manifest.n_live,
             missing=self.missing,
@@ -332,10 +333,3 @@ def _merged(
             "detail": each.detail,
         }
     return tuple(files[key] for key in sorted(files) if key not in known)
-
-
-def _summed(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
-    total: Counter[str] = Counter()
-    for each in counts:
-        total.update(each)
-    return dict(sorted(total.items()))

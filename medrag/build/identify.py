@@ -9,12 +9,10 @@ from typing import NamedTuple
 
 from medrag.errors import InputFileError, MissingExtraError, UnsafePathError
 from medrag.images import identified, within
-from medrag.records import ImageRef, Passage, Skipped
+from medrag.records import PICTURED, ImageRef, Passage, Skipped
 
 _LOG = logging.getLogger(__name__)
 
-# A page is drawn anew for whoever needs it, and has no pixels of its own to compare.
-_PICTURED = frozenset({"image", "figure", "report", "case"})
 # Cases of one file often share a picture.
 _REMEMBERED = 4096
 
@@ -31,7 +29,7 @@ class PictureNames:
 
         A picture that cannot be decoded is left out; a passage of which nothing remains is too.
         """
-        if passage.kind not in _PICTURED or not passage.images:
+        if passage.kind not in PICTURED or not passage.images:
             yield passage
             return
         images = []

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from medrag.cli.output import line, message, shortened, show, show_json, table, typed
+from medrag.cli.output import line, message, number, shortened, show, show_json, table, typed
 from medrag.errors import MedragError
 
 if TYPE_CHECKING:
@@ -15,11 +15,22 @@ if TYPE_CHECKING:
 
 Images = Annotated[
     list[Path] | None,
-    typer.Option("--image", help="A picture that the question is about; may repeat."),
+    typer.Option(
+        "--image", metavar="<path>", help="A picture that the question is about; may repeat."
+    ),
 ]
-Kinds = Annotated[list[str] | None, typer.Option("--kind", help="Only passages of this kind.")]
-Domains = Annotated[list[str] | None, typer.Option("--domain", help="Only this domain.")]
-Corpora = Annotated[list[str] | None, typer.Option("--corpus", help="Only this corpus.")]
+Kinds = Annotated[
+    list[str] | None,
+    typer.Option("--kind", metavar="<str>", help="Only passages of this kind; may repeat."),
+]
+Domains = Annotated[
+    list[str] | None,
+    typer.Option("--domain", metavar="<str>", help="Only this domain; may repeat."),
+]
+Corpora = Annotated[
+    list[str] | None,
+    typer.Option("--corpus", metavar="<str>", help="Only this corpus; may repeat."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 _WIDTH = 160
@@ -29,7 +40,9 @@ def search(
     name: Annotated[str, typer.Argument(help="An index: a name under ./indexes, or a folder.")],
     text: Annotated[str, typer.Argument(help="What to look for.")] = "",
     image: Annotated[Path | None, typer.Option(help="A picture to look for.")] = None,
-    channel: Annotated[list[str] | None, typer.Option(help="Use only this channel.")] = None,
+    channel: Annotated[
+        list[str] | None, typer.Option(metavar="<str>", help="Use only this channel; may repeat.")
+    ] = None,
     k: Annotated[int, typer.Option(min=1, help="Hits at most.")] = 10,
     kind: Kinds = None,
     domain: Domains = None,
@@ -62,7 +75,8 @@ def ask(
         str | None, typer.Option(help="The index to ask, instead of the pipeline's own.")
     ] = None,
     option: Annotated[
-        list[str] | None, typer.Option(help="An option of a multiple-choice question; may repeat.")
+        list[str] | None,
+        typer.Option(metavar="<str>", help="An option of a multiple-choice question; may repeat."),
     ] = None,
     subject: Annotated[
         str | None, typer.Option(help="The patient, whose passages stay out.")
@@ -132,9 +146,8 @@ def show_answer(answer: "Answer") -> None:
         show(f"  [{citation.marker}] {place_of(citation.passage)}")
         show(f"      {shortened(_words(citation.passage), _WIDTH)}")
     if answer.excluded:
-        message(
-            f"kept out: {len(answer.excluded)} passages of the question's own picture or patient"
-        )
+        kept_out = number(len(answer.excluded), "passage")
+        message(f"kept out: {kept_out} of the question's own picture or patient")
     if answer.near_duplicates:
         message(f"looks like the question's picture: {len(answer.near_duplicates)} of the hits")
 

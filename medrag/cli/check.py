@@ -14,7 +14,7 @@ def check(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Check corpus cards, index recipes and pipelines without building anything."""
+    """Check cards, recipes and pipelines without building anything."""
     from medrag.config.checking import check_file, checkable
 
     checked = [check_file(path) for path in (files or checkable())]

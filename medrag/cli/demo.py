@@ -20,7 +20,7 @@ def demo(
     ),
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Build the sample index, ask its questions, and write the answers as a page."""
+    """Index the sample library, ask its questions, and write a page."""
     from medrag.cli.index import summary
     from medrag.cli.shapes import answer_json
     from medrag.config import load_pipeline, open_index
@@ -62,11 +62,13 @@ def _questions(folder: Path) -> list["Question"]:
 
 
 def _show(answers: list["Answer"]) -> None:
+    from medrag.prompting.templates import letter
+
     for answer in answers:
         question = answer.question
         show(f"Q: {question.text or '(a picture alone)'}{_with(question)}")
-        for letter, option in zip("ABCDEFGHIJ", question.options, strict=False):
-            show(f"   {letter}. {option}")
+        for number, option in enumerate(question.options):
+            show(f"   {letter(number)}. {option}")
         show("A:")
         show_answer(answer)
         show()

@@ -31,11 +31,15 @@ def retrieval(
     split: Annotated[
         str | None, typer.Option(help="A file of qrels/; test if there is one.")
     ] = None,
-    channel: Annotated[list[str] | None, typer.Option(help="Use only this channel.")] = None,
+    channel: Annotated[
+        list[str] | None, typer.Option(metavar="<str>", help="Use only this channel; may repeat.")
+    ] = None,
     pipeline: Annotated[
         str | None, typer.Option(help="Retrieve as this pipeline does, instead of by channels.")
     ] = None,
-    measure: Annotated[list[str] | None, typer.Option(help="Such as nDCG@10; may repeat.")] = None,
+    measure: Annotated[
+        list[str] | None, typer.Option(metavar="<str>", help="Such as nDCG@10; may repeat.")
+    ] = None,
     same_id: Annotated[
         bool, typer.Option("--drop-same-id", help="Leave out the document with the query's id.")
     ] = False,

@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from medrag.cli.output import message, show, show_json, table
+from medrag.cli.output import message, number, show, show_json, table
 from medrag.cli.progress import Bars
 from medrag.errors import MedragError
 
@@ -21,6 +21,12 @@ Name = Annotated[str, typer.Argument(help="A name under ./indexes, or a folder."
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Workers = Annotated[int, typer.Option(min=1, help="Processes that read files.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit 1 if anything could not be read.")]
+KeepAll = Annotated[
+    bool,
+    typer.Option(
+        "--keep-all", help="Keep front matter, contents, index and references of PDFs, too."
+    ),
+]
 
 
 @app.command()
@@ -28,25 +34,32 @@ def build(
     name: Name,
     sources: Annotated[
         list[Path] | None,
-        typer.Option("--from", help="A file, folder or corpus card to read; may repeat."),
+        typer.Option(
+            "--from", metavar="<path>", help="A file, folder or corpus card to read; may repeat."
+        ),
     ] = None,
     recipe: Annotated[
         str | None, typer.Option(help="An index recipe instead; by default the one of that name.")
     ] = None,
     channel: Annotated[
         list[str] | None,
-        typer.Option(help="lexical, image, graph, or NAME=MODEL such as text=minilm; may repeat."),
+        typer.Option(
+            metavar="<str>",
+            help="lexical, image, graph, or NAME=MODEL such as text=minilm; may repeat.",
+        ),
     ] = None,
     prune: Annotated[
         bool, typer.Option("--prune", help="Remove files that are no longer given.")
     ] = False,
+    keep_all: KeepAll = False,
     workers: Workers = 1,
     strict: Strict = False,
     as_json: AsJson = False,
 ) -> None:
-    """Build an index, or bring it up to date; what did not change is not read again.
+    """Build an index, or bring it up to date.
 
-    Without --channel, every channel is made that needs no download and fits the files.
+    What did not change is not read again. Without --channel, every channel is made that needs no
+    download and fits the files.
     """
     if sources and recipe:
         raise typer.BadParameter("give --from or --recipe, not both")
@@ -56,11 +69,12 @@ def build(
         report = update_index(
             name,
             sources=sources or (),
-            recipe=None if sources else recipe or Path(name).name,
+            recipe=None if sources else recipe or _recipe_of(name),
             channels=channel or None,
             workers=workers,
             progress=bars,
             prune=prune,
+            keep_all=keep_all,
         )
     _tell(report, as_json=as_json, strict=strict)
 
@@ -69,6 +83,7 @@ def build(
 def add(
     name: Name,
     sources: Annotated[list[Path], typer.Argument(help="Files, folders or corpus cards to add.")],
+    keep_all: KeepAll = False,
     workers: Workers = 1,
     strict: Strict = False,
     as_json: AsJson = False,
@@ -84,8 +99,10 @@ def add(
             channels={each: entry.spec for each, entry in index.store.manifest.channels.items()},
             workers=workers,
             progress=bars,
+            keep_all=keep_all,
         )
-    _tell(report, as_json=as_json, strict=strict)
+    # What is added stands beside the rest: that was not to be given.
+    _tell(replace(report, missing=()), as_json=as_json, strict=strict)
 
 
 @app.command()
@@ -108,12 +125,13 @@ def remove(
         documents_json = ["/".join(each) for each in removed.documents]
         show_json({"documents": documents_json, "n_passages": removed.n_passages})
     else:
-        show(f"removed {len(removed.documents)} documents, {removed.n_passages} passages")
+        documents_removed = number(len(removed.documents), "document")
+        show(f"removed {documents_removed}, {number(removed.n_passages, 'passage')}")
 
 
 @app.command()
 def compact(name: Name, as_json: AsJson = False) -> None:
-    """Write an index again without what was removed, and join small segments."""
+    """Drop what was removed from the files, and join small segments."""
     from medrag.indexing import maintenance
 
     done = maintenance.compact(_folder(name))
@@ -121,7 +139,7 @@ def compact(name: Name, as_json: AsJson = False) -> None:
         show_json(asdict(done))
     else:
         show(
-            f"{done.segments_before} segments became {done.segments}, "
+            f"{number(done.segments_before, 'segment')} became {done.segments}, "
             f"{done.bytes_before / 1e6:.1f} MB became {done.bytes / 1e6:.1f} MB"
         )
 
@@ -137,7 +155,7 @@ def verify(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Read an index whole and compare it with its manifest; exit 1 if it is damaged."""
+    """Compare an index with its manifest; exit 1 if it is damaged."""
     from medrag.config import open_index
     from medrag.indexing import maintenance
     from medrag.indexing.checking import verify as examine
@@ -202,7 +220,7 @@ def move(
         return
     show(table(found.items()))
     if copy_sources:
-        show(f"copied {moved.n_copied} files")
+        show(f"copied {number(moved.n_copied, 'file')}")
     for each in missing:
         message(f"not found, so not copied: {each}", error=True)
 
@@ -211,14 +229,26 @@ def summary(report: "BuildReport") -> str:
     """Say what a build did, in a few lines."""
     from medrag.cli.tables import build_table
 
-    if report.files and not (
-        report.added or report.changed or report.failed or any(report.encoded.values())
-    ):
+    done = report.added or report.changed or report.failed or any(report.encoded.values())
+    if report.files and not (done or report.missing):
+        files = "1 file is" if report.unchanged == 1 else f"{report.unchanged} files are"
         return (
-            f"nothing to do: {report.unchanged} files are in {report.folder} as they are "
-            f"({report.n_passages} passages, {report.seconds:.1f} s)"
+            f"nothing to do: {files} in {report.folder} unchanged "
+            f"({number(report.n_passages, 'passage')}, {report.seconds:.1f} s)"
         )
     return build_table(report)
+
+
+def _recipe_of(name: str) -> str:
+    """Give the recipe that has the name of an index."""
+    from medrag.config.lookup import found
+
+    recipe = Path(name).name
+    try:
+        found("indexes", recipe)
+    except MedragError as error:
+        raise MedragError(f"{error}; or say which files to read: --from PATH") from error
+    return recipe
 
 
 def _folder(name: str) -> Path:

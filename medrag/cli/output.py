@@ -53,6 +53,11 @@ def shortened(text: str, width: int) -> str:
     return whole if len(whole) <= width else f"{whole[: width - 1].rstrip()}…"
 
 
+def number(n: int, noun: str) -> str:
+    """Join a count and its noun, whose plural ends in "s"."""
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
 def show(text: str = "") -> None:
     """Print a line of a result."""
     typer.echo(printable(text))
@@ -77,6 +82,6 @@ def table(rows: Iterable[Sequence[str]], *, indent: str = "") -> str:
         return ""
     widths = [max(len(row[i]) for row in listed) for i in range(len(listed[0]) - 1)]
     return "\n".join(
-        indent + "  ".join([*(c.ljust(w) for c, w in zip(row, widths, strict=False)), row[-1]])
+        (indent + "  ".join([*map(str.ljust, row[:-1], widths), row[-1]])).rstrip()
         for row in listed
     )

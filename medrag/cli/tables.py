@@ -1,14 +1,18 @@
 """A build and an index as tables and as JSON."""
 
+import os
+import textwrap
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any
 
-from medrag.cli.output import shortened, table
+from medrag.cli.output import line, number, table
 from medrag.codec import Json
 
 if TYPE_CHECKING:
     from medrag.build import BuildReport
+    from medrag.records import Skipped
 
 # So many single files are named below a table of counts.
 _NAMED = 20
@@ -55,10 +59,10 @@ def build_table(report: "BuildReport") -> str:
         ("added", report.added), ("changed", report.changed), ("unchanged", report.unchanged),
         ("failed", len(report.failed)), ("not read", len(report.unknown)),
     ]  # fmt: skip
-    pages = f", {report.pages} pages" if report.pages else ""
+    pages = f", {number(report.pages, 'page')}" if report.pages else ""
     found = "" if report.files else "; none of the sources is a file that medrag reads"
     lines = [
-        f"{report.folder}: {report.n_passages} passages in {report.seconds:.1f} s{found}",
+        f"{report.folder}: {number(report.n_passages, 'passage')} in {report.seconds:.1f} s{found}",
         table([("files", counts(dict(files)))], indent="  "),
         table([("new   ", (counts(report.passages) or "no passages") + pages)], indent="  "),
     ]
@@ -71,7 +75,8 @@ def build_table(report: "BuildReport") -> str:
         lines.append(table(rows, indent="    "))
     lines += _named(report)
     if report.missing:
-        lines.append(f"  no longer given, but kept: {len(report.missing)} files")
+        done = "removed" if report.pruned else "kept (see --prune)"
+        lines.append(f"  no longer given: {number(len(report.missing), 'file')} {done}")
     return "\n".join(lines)
 
 
@@ -95,11 +100,17 @@ def left_out(report: "BuildReport") -> Counter[str]:
 def _named(report: "BuildReport") -> list[str]:
     """Name the files of no known type; those left out for a plain reason are only counted."""
     unknown = [each for each in report.unknown if each.reason == "unknown_type" or each.failed]
-    rows = [(each.source.document, shortened(each.detail, _WIDTH)) for each in unknown[:_NAMED]]
+    rows = [row for each in unknown[:_NAMED] for row in _wrapped(each)]
     lines = [table(rows, indent="    ")] if rows else []
     if len(unknown) > _NAMED:
         lines.append(f"    and {len(unknown) - _NAMED} more (--json lists all)")
     return ["  files that were not read:", *lines] if lines else []
+
+
+def _wrapped(skipped: "Skipped") -> Iterator[tuple[str, str]]:
+    """Lay out why a file was not read, whole: the way out stands at its end."""
+    parts = textwrap.wrap(line(skipped.detail), _WIDTH) or [""]
+    yield from zip(chain([skipped.source.document], repeat("")), parts, strict=False)
 
 
 def info_table(info: Mapping[str, Any]) -> str:
@@ -108,16 +119,17 @@ def info_table(info: Mapping[str, Any]) -> str:
         ("folder", info["folder"]),
         ("passages", f"{info['n_passages']} ({counts(info['passages'])})"),
         ("documents", str(info["n_documents"])),
-        ("size", f"{info['bytes'] / 1e6:.1f} MB in {info['n_segments']} segments"),
+        ("size", f"{info['bytes'] / 1e6:.1f} MB in {number(info['n_segments'], 'segment')}"),
     ]
     lines = [table(rows), "channels"]
     lines.append(table([_channel_row(*each) for each in info["channels"].items()], indent="  "))
     lines.append("corpora")
-    lines.append(table([_corpus_row(*each) for each in info["corpora"].items()], indent="  "))
+    corpora = [_corpus_row(info["folder"], *each) for each in info["corpora"].items()]
+    lines.append(table(corpora, indent="  "))
     if info["skipped"]:
         lines.append(f"left out  {counts(info['skipped'])}")
     if info["unknown"]:
-        lines.append(f"not read  {len(info['unknown'])} files")
+        lines.append(f"not read  {number(len(info['unknown']), 'file')}")
     lines += [f"failed    {each['corpus']}/{each['document']}" for each in info["failures"]]
     lines += [f"damaged   {name}: {problem}" for name, problem in info["damaged"].items()]
     return "\n".join(lines)
@@ -125,10 +137,12 @@ def info_table(info: Mapping[str, Any]) -> str:
 
 def _channel_row(name: str, channel: Mapping[str, Any]) -> tuple[str, str, str]:
     n = channel.get("n_passages")
-    return name, channel["kind"], "" if n is None else f"{n} passages"
+    return name, channel["kind"], "" if n is None else number(n, "passage")
 
 
-def _corpus_row(name: str, corpus: Mapping[str, Any]) -> tuple[str, str, str]:
-    held = f"{corpus['n_documents']} documents, {corpus['n_passages']} passages"
+def _corpus_row(folder: str, name: str, corpus: Mapping[str, Any]) -> tuple[str, str, str]:
+    held = f"{number(corpus['n_documents'], 'document')}, {number(corpus['n_passages'], 'passage')}"
     lost = "" if corpus["root_exists"] else ", not there: medrag index move"
-    return name, held, f"{corpus['root']}{lost}"
+    # The manifest may hold it relative to the index.
+    root = os.path.abspath(os.path.join(folder, corpus["root"]))  # noqa: PTH100, PTH118
+    return name, held, f"{root}{lost}"

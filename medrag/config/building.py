@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,7 @@ def build_index(
     workers: int = 1,
     progress: Progress | None = None,
     prune: bool = False,
+    keep_all: bool = False,
 ) -> Index:
     """Build an index, or bring one up to date, and open it; see `update_index`."""
     update_index(
@@ -44,6 +45,7 @@ def build_index(
         workers=workers,
         progress=progress,
         prune=prune,
+        keep_all=keep_all,
     )
     return open_index(folder)
 
@@ -57,6 +59,7 @@ def update_index(
     workers: int = 1,
     progress: Progress | None = None,
     prune: bool = False,
+    keep_all: bool = False,
 ) -> "BuildReport":
     """Build an index, or bring one up to date. Files that did not change are not read again.
 
@@ -69,6 +72,8 @@ def update_index(
             Channels that the index has already stay in any case.
         workers: processes that read files.
         prune: remove the files that the index holds and the sources lack.
+        keep_all: keep front matter, contents, index and reference lists of PDFs, whatever their
+            cards say.
 
     Raises:
         RecipeError: if a source does not exist, or a recipe or card cannot be built.
@@ -90,7 +95,7 @@ def update_index(
     key = load_key()
     return build(
         place,
-        found.files,
+        _keeping_all(found.files) if keep_all else found.files,
         ingestor=Ingestors(key),
         key=fingerprint(key),
         channels={name: ChannelPlan(each.spec, each.encoder) for name, each in chosen.items()},
@@ -112,6 +117,15 @@ class Ingestors:
         plan = planned("ingestor", spec, Place(str(file.path)), given=GIVEN)
         ingestor: Ingestor = plan(corpus=file.corpus, key=self.key)
         return ingestor
+
+
+def _keeping_all(files: Sequence[SourceFile]) -> list[SourceFile]:
+    return [
+        replace(file, options={**file.options, "keep_all": True})
+        if file.kind == "textbook"
+        else file
+        for file in files
+    ]
 
 
 def _fitting(files: Sequence[SourceFile]) -> dict[str, ChannelRecipe]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
+from medrag.config.lookup import names as shelf_names
 from medrag.config.place import Place, unknown
 from medrag.config.recipes import ChannelRecipe, planned_channel
 from medrag.errors import IndexFormatError
@@ -188,9 +189,10 @@ def existing(name: str | Path) -> Path:
     folder = located(name)
     if not folder.is_dir():
         problem = "is no folder" if folder.exists() else "does not exist"
+        sources = "" if folder.name in shelf_names("indexes") else " --from PATH"
         raise IndexFormatError(
-            f"there is no index {str(name)!r} ({folder} {problem}); "
-            f"{unknown('index', str(name), built_names())}; build it: medrag index build {name}"
+            f"{folder} {problem}: {unknown('index', str(name), built_names())}; "
+            f"build it: medrag index build {name}{sources}"
         )
     return folder
 

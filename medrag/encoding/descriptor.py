@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 from medrag.extras import require
 from medrag.images import read_image
 from medrag.protocols import Side
-from medrag.records import Embeddings, ImageRef, Passage, Question
+from medrag.records import PICTURED, Embeddings, ImageRef, Passage, Question
 
-_KINDS = frozenset({"image", "figure", "report", "case"})
 _SIDE = 128
 _GRID = 4
 _ORIENTATIONS = 8
@@ -48,7 +47,7 @@ class DescriptorEncoder:
 
     def encodes(self, passage: Passage) -> bool:
         """Tell whether a passage is about its picture. Whole pages are not: text fills them."""
-        return bool(passage.images) and passage.kind in _KINDS
+        return bool(passage.images) and passage.kind in PICTURED
 
     def encode_passages(self, passages: Sequence[Passage]) -> Embeddings:
         """Encode every picture of each passage.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from medrag.errors import InputFileError
 from medrag.extras import require
-from medrag.images.formats import is_dicom_header
+from medrag.images.formats import HEAD, is_dicom_header
 from medrag.images.limits import MAX_VOXELS, check_size, decoding
 
 PIXEL_KEYWORDS = ("PixelData", "FloatPixelData", "DoubleFloatPixelData")
@@ -31,10 +31,10 @@ def read_dataset(path: Path) -> Any:
     with decoding(path, "DICOM file", quoted=False):
         _check_inflated(path)
         with path.open("rb") as file:
-            head = file.read(132)
+            head = file.read(HEAD)
         if not is_dicom_header(head):
             raise InputFileError(path, "is not a DICOM file")
-        dataset = pydicom.dcmread(path, force=head[128:] != b"DICM")
+        dataset = pydicom.dcmread(path, force=head[128:132] != b"DICM")
         _name_syntax(dataset, pydicom.uid)
         return dataset
 

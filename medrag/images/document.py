@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medrag.errors import InputFileError
-from medrag.extras import require
+from medrag.extras import Library, require
 from medrag.images.limits import check_size, decoding
 from medrag.records import Box
 
@@ -40,5 +40,10 @@ def read_page(path: Path, page: int, box: Box | None, dpi: int) -> NDArray[np.ui
         pixmap = sheet.get_pixmap(
             matrix=pymupdf.Matrix(scale, scale), clip=clip, colorspace=pymupdf.csRGB, alpha=False
         )
-        rows = np.frombuffer(pixmap.samples, dtype=np.uint8).reshape(pixmap.height, pixmap.stride)
-        return rows[:, : pixmap.width * 3].reshape(pixmap.height, pixmap.width, 3).copy()
+        return rgb_of(pixmap)
+
+
+def rgb_of(pixmap: Library) -> NDArray[np.uint8]:
+    """Give the pixels of a PyMuPDF pixmap of three colours without alpha, (h, w, 3)."""
+    rows = np.frombuffer(pixmap.samples, dtype=np.uint8).reshape(pixmap.height, pixmap.stride)
+    return rows[:, : pixmap.width * 3].reshape(pixmap.height, pixmap.width, 3).copy()

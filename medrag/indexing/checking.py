@@ -13,7 +13,7 @@ from medrag.indexing.graph import GraphChannel
 from medrag.indexing.manifest import Manifest, SegmentEntry, live_rows, n_live, read_manifest
 from medrag.indexing.postings import opened_postings, postings_from_json, stamp_of
 from medrag.indexing.segment import FOLDER, PASSAGES, Segment, file_sums, id_bytes
-from medrag.indexing.vectors import VALUES, Floats, Vectors
+from medrag.indexing.vectors import VALUES, Floats, Vectors, has_channel
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,9 +122,7 @@ def _underived(folder: Path, manifest: Manifest) -> Iterator[tuple[str, str]]:
         elif channel.kind == "graph":
             problem = _wrong_graph(folder, channel.derived.get("folder"))
         else:
-            lacking = [
-                s.name for s in manifest.segments if f"channel-{name}/{VALUES}" not in s.sums
-            ]
+            lacking = [s.name for s in manifest.segments if not has_channel(s, name)]
             problem = f"no vectors in {', '.join(lacking)}" if lacking else None
         if problem:
             yield name, problem

@@ -182,9 +182,9 @@ def info(folder: Path) -> dict[str, Any]:
         "n_documents": len(files),
         "n_segments": len(manifest.segments),
         "bytes": _size(manifest),
-        "passages": _total(each.kinds for each in files),
+        "passages": summed(each.kinds for each in files),
         "pages": sum(each.pages for each in files),
-        "skipped": _total(each.skipped for each in files),
+        "skipped": summed(each.skipped for each in files),
         "unreadable": sum(each.failed for each in files),
         "channels": {name: _channel(store, name) for name in manifest.channels},
         "corpora": {name: _corpus(store, name, files) for name in manifest.corpora},
@@ -192,6 +192,14 @@ def info(folder: Path) -> dict[str, Any]:
         "unknown": list(manifest.unknown),
         "damaged": store.damaged,
     }
+
+
+def summed(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """Add up counts by name, names in alphabetical order."""
+    total: Counter[str] = Counter()
+    for each in counts:
+        total.update(each)
+    return dict(sorted(total.items()))
 
 
 def _document(held: Mapping[Key, object], name: str, folder: Path) -> Key:
@@ -259,13 +267,6 @@ def _pictures(writer: IndexWriter, keys: Container[Key] | None) -> set[Key]:
 
 def _size(manifest: Manifest) -> int:
     return sum(each.size for segment in manifest.segments for each in segment.sums.values())
-
-
-def _total(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
-    total: Counter[str] = Counter()
-    for each in counts:
-        total.update(each)
-    return dict(sorted(total.items()))
 
 
 def _channel(store: Store, name: str) -> dict[str, Any]:

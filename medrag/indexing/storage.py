@@ -165,9 +165,10 @@ class Store:
         blocks = []
         self.channel(channel)
         for first, segment in zip(self.firsts, self.segments, strict=False):
-            if not (segment.folder / channel_folder(Path(), channel)).is_dir():
+            folder = channel_folder(segment.folder, channel)
+            if not folder.is_dir():
                 continue
-            vectors = Vectors(folder=channel_folder(segment.folder, channel))
+            vectors = Vectors(folder=folder)
             rows = np.asarray(vectors.rows, dtype=np.int64) + first
             blocks.append(Block(rows, vectors.lengths, vectors.values))
         return blocks

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medrag.indexing.arrays import ArrayFile, mapped
+from medrag.indexing.manifest import SegmentEntry
 from medrag.protocols import Encoder
 from medrag.records import Passage
 
@@ -25,6 +26,11 @@ Floats = NDArray[np.float32]
 
 def channel_folder(segment: Path, channel: str) -> Path:
     return segment / f"channel-{channel}"
+
+
+def has_channel(segment: SegmentEntry, channel: str) -> bool:
+    """Tell whether a segment has the vectors of a channel, be it of no passage."""
+    return channel_folder(Path(), channel).joinpath(VALUES).as_posix() in segment.sums
 
 
 class Vectors:

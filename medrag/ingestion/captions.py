@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from medrag.errors import InputFileError, UnsafePathError
-from medrag.identity import pseudonym
 from medrag.images import identified, within
 from medrag.ingestion.columns import CAPTION_COLUMNS, Columns, check_roles, resolved_columns
 from medrag.ingestion.lines import (
@@ -17,8 +16,8 @@ from medrag.ingestion.lines import (
     text_of,
 )
 from medrag.ingestion.pictures import FOLDERS, Pictures
+from medrag.ingestion.recordsources import record_source
 from medrag.ingestion.sources import file_sha256, source_of
-from medrag.ingestion.times import iso_time
 from medrag.records import Box, Corpus, ImageRef, Passage, Region, Skipped, Source, passage_id
 
 _FIELDS = {"title": "title", "view": "view", "modality": "modality", "id": "doc_id"}
@@ -80,7 +79,7 @@ class _Reader:
         if "://" in name:
             raise BadRecordError(f"the picture {name[:80]!r} is an address; download it first")
         self._refuse_two(f"{folder}/{name}" if folder else name)
-        source = self._source(record)
+        source = record_source(record, self.roles, self.source, self.key)
         found = self.pictures.of([name], folder, source, record.place)
         if not found.images:
             return [replace(skipped, failed=True) for skipped in found.skipped]
@@ -104,17 +103,6 @@ class _Reader:
         if len(there) > 1:
             places = " and in ".join(f"{folder or '.'}/" for folder in there)
             raise BadRecordError(f"the picture {name!r} lies in {places}; say which, by its path")
-
-    def _source(self, record: Record) -> Source:
-        subject, study = self._cell(record, "subject"), self._cell(record, "study")
-        return replace(
-            self.source,
-            subject=pseudonym(subject, self.key) if subject else None,
-            study=pseudonym(study, self.key) if study else None,
-            time=iso_time(self._cell(record, "time")),
-            domain=self._cell(record, "domain") or self.source.domain,
-            licence=self._cell(record, "licence") or self.source.licence,
-        )
 
     def _fields(self, record: Record) -> dict[str, str]:
         cells = {field: self._cell(record, role) for role, field in _FIELDS.items()}

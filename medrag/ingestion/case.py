@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from medrag.identity import pseudonym
 from medrag.ingestion.columns import CASE_COLUMNS, Columns, check_roles, resolved_columns
 from medrag.ingestion.lines import (
     BadRecordError,
@@ -16,8 +15,8 @@ from medrag.ingestion.lines import (
     texts_of,
 )
 from medrag.ingestion.pictures import Pictures
+from medrag.ingestion.recordsources import record_source
 from medrag.ingestion.sources import file_sha256, source_of
-from medrag.ingestion.times import iso_time
 from medrag.records import Corpus, Passage, Skipped, Source, passage_id
 
 _NEEDED = ("question", "answer")
@@ -118,17 +117,9 @@ class _Reader:
         return "test" if self._text(record, "phrase_type").startswith("test_") else "train"
 
     def _source(self, record: Record) -> Source:
-        study = self._text(record, "study")
+        source = record_source(record, self.roles, self.source, self.key)
         # A MedPix case is one patient; where nothing else names the subject, its study does.
-        subject = self._text(record, "subject") or study
-        return replace(
-            self.source,
-            subject=pseudonym(subject, self.key) if subject else None,
-            study=pseudonym(study, self.key) if study else None,
-            time=iso_time(self._text(record, "time")),
-            domain=self._text(record, "domain") or self.source.domain,
-            licence=self._text(record, "licence") or self.source.licence,
-        )
+        return source if source.subject else replace(source, subject=source.study)
 
 
 def _options(record: Record, column: str | None) -> dict[str, str]:

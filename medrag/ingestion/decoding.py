@@ -3,6 +3,9 @@
 import codecs
 import re
 from dataclasses import dataclass
+from pathlib import Path
+
+from medrag.errors import InputFileError
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -35,6 +38,20 @@ def decode(data: bytes, *, cut: bool = False) -> Decoded:
         return Decoded(decoder.decode(data, not cut), "utf-8")
     except UnicodeDecodeError:
         return Decoded(data.decode("latin-1"), "latin-1", guessed=True)
+
+
+def beginning(path: Path, size: int = 1 << 16) -> str:
+    """Decode the first `size` bytes of a file, without the white space before the text.
+
+    Raises:
+        InputFileError: if it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(size)
+    except OSError as error:
+        raise InputFileError(path, f"cannot be read ({error.strerror})") from error
+    return decode(head, cut=True).text.lstrip()
 
 
 def is_binary(decoded: Decoded) -> bool:

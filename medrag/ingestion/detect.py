@@ -7,6 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from medrag.images.formats import (
+    is_dicom_header,
+    is_nifti_header,
+    is_pdf_header,
+    raster_name,
+)
 from medrag.ingestion import magic
 from medrag.ingestion.columns import (
     CAPTION_COLUMNS,
@@ -19,6 +25,7 @@ from medrag.ingestion.columns import (
     plain,
 )  # fmt: skip
 from medrag.ingestion.decoding import decode, is_binary
+from medrag.ingestion.image import SUFFIXES
 from medrag.ingestion.sources import source_of
 from medrag.records import Corpus, Skipped
 
@@ -88,15 +95,15 @@ def _unknown(reason: str, code: str = "unknown_type") -> Detected:
 def _binary(path: Path, head: bytes) -> Detected | None:
     named = path.suffix.lower()
     # First: the preamble of a DICOM file may be the header of a TIFF for the same pixels.
-    if magic.is_dicom(head):
+    if is_dicom_header(head):
         return Detected("dicom", "a DICOM file")
-    if picture := magic.image_format(head):
-        honest = picture.lower()[:3] in named or named in (".jpg", ".jpe")
-        note = "" if honest or not named else f", though named {named}"
+    if picture := raster_name(head):
+        honest = not named or named in SUFFIXES[picture]
+        note = "" if honest else f", though named {named}"
         return Detected("image", f"a {picture} picture{note}")
-    if magic.is_nifti(head):
+    if is_nifti_header(head):
         return Detected("nifti", "a NIfTI volume")
-    if magic.is_pdf(head):
+    if is_pdf_header(head):
         return Detected("textbook", "a PDF")
     if head.startswith(b"PK\x03\x04"):
         kind = magic.zip_kind(head)

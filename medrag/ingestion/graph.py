@@ -6,9 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from medrag.errors import InputFileError
 from medrag.ingestion.columns import TRIPLE_COLUMNS, Columns, check_roles
-from medrag.ingestion.decoding import decode
+from medrag.ingestion.decoding import beginning
 from medrag.ingestion.lines import bad_line
 from medrag.ingestion.obo import read_obo
 from medrag.ingestion.ontology import IS_A, Ontology, Term, check_ontology
@@ -89,11 +88,7 @@ def _form(path: Path) -> str:
     """Tell "obo", "rdf" or "table" by the beginning of the file, then by its name."""
     if path.suffix.lower() == ".obo":
         return "obo"
-    try:
-        with path.open("rb") as file:
-            text = decode(file.read(65536), cut=True).text
-    except OSError as error:
-        raise InputFileError(path, f"cannot be read ({error.strerror})") from error
+    text = beginning(path)
     if path.suffix.lower() in _RDF_SUFFIXES or _RDF.search(text):
         return "rdf"
     return "obo" if _OBO.search(text) else "table"

@@ -10,7 +10,8 @@ from medrag.images.raster import raster_format, raster_frames
 from medrag.ingestion.sources import file_sha256, source_of
 from medrag.records import Corpus, ImageRef, Passage, Skipped, Source, passage_id
 
-_SUFFIXES = {
+# Endings by format, in the names that Pillow and `medrag.images.formats` give.
+SUFFIXES = {
     "PNG": {".png"},
     "JPEG": {".jpg", ".jpeg", ".jpe", ".jfif"},
     "MPO": {".jpg", ".jpeg", ".mpo"},
@@ -23,7 +24,7 @@ _SUFFIXES = {
     "PPM": {".ppm", ".pgm", ".pbm", ".pnm"},
 }
 _OTHER_PROMISES = {".pdf", ".dcm", ".nii", ".docx", ".html", ".txt", ".csv", ".json", ".zip"}
-_PROMISES = _OTHER_PROMISES.union(*_SUFFIXES.values())
+_PROMISES = _OTHER_PROMISES.union(*SUFFIXES.values())
 
 
 class ImageIngestor:
@@ -70,7 +71,7 @@ class ImageIngestor:
         refs = [ImageRef(str(path), frame=frame if n_frames > 1 else None) for frame in chosen]
         passages = [picture_passage(source, ref, "", self._fields(source)) for ref in refs]
         suffix = path.suffix.lower()
-        if suffix in _PROMISES and suffix not in _SUFFIXES.get(kind, {suffix}):
+        if suffix in _PROMISES and suffix not in SUFFIXES.get(kind, {suffix}):
             yield Skipped(source, "misnamed", f"named {suffix}, but it is a {kind} picture")
         yield from left_out(source, n_frames, len(chosen), "frames")
         yield from passages

@@ -10,7 +10,7 @@ from xml.etree.ElementTree import Element
 
 from medrag.errors import InputFileError
 from medrag.identity import pseudonym
-from medrag.ingestion.decoding import decode
+from medrag.ingestion.decoding import beginning
 from medrag.ingestion.pictures import Pictures
 from medrag.ingestion.reportsections import written
 from medrag.ingestion.sources import file_sha256, source_of
@@ -23,12 +23,7 @@ _LICENCES = {"byncnd": "CC BY-NC-ND 4.0"}
 
 def is_indiana(path: Path) -> bool:
     """Tell one of these reports by its first element."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(4096)
-    except OSError as error:
-        raise InputFileError(path, f"cannot be read ({error.strerror})") from error
-    text = decode(head, cut=True).text.lstrip()
+    text = beginning(path, 4096)
     return text.startswith("<") and ("<eCitation" in text or path.suffix.lower() == ".xml")
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from medrag.errors import InputFileError
-from medrag.ingestion.decoding import decode, printable
+from medrag.ingestion.decoding import beginning, decode, printable
 from medrag.records import Passage, Skipped, Source
 
 LINE_LIMIT = 8 * 1024 * 1024  # bytes of one line, or characters of one table row
@@ -132,11 +132,7 @@ def shape(path: Path) -> str:
     Raises:
         InputFileError: if the file cannot be read or is empty.
     """
-    try:
-        with path.open("rb") as file:
-            head = decode(file.read(65536), cut=True).text.lstrip()
-    except OSError as error:
-        raise InputFileError(path, f"cannot be read ({error.strerror})") from error
+    head = beginning(path)
     if not head:
         raise InputFileError(path, "empty; nothing to read")
     suffix = path.suffix.lower()

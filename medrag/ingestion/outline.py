@@ -156,7 +156,7 @@ def _passages(
     elif section.kind == "figure":
         yield from _figure(section, document.unit, source, place, common, pictures)
     else:
-        spans = split(section.text)
+        spans = split(section.text, language=source.language)
         for number, (start, end) in enumerate(spans, start=1):
             text = section.text[start:end]
             here = f"{place} chunk {number}" if len(spans) > 1 else place

@@ -22,7 +22,7 @@ REASONS: Mapping[str, str] = MappingProxyType(
         "referenced": "a picture that is indexed with the report, caption or case that names it",
         "image_not_shipped": "a picture that the file names but its collection does not contain",
         "embedded": "a picture inside a document of a kind whose pictures are not read",
-        "identifying": "held what identifies a person, and was removed or not stored",
+        "identifying": "a path that shows what identifies a person; the file counts, but rename it",
         "burnt_in_text": "a picture of a kind that often has a name burnt in",
         "not_a_picture": "a report, mask, plan or curve in a picture format",
         "not_chosen": "frames or slices of a long series that stand for no passage",
@@ -38,8 +38,6 @@ REASONS: Mapping[str, str] = MappingProxyType(
         "empty": "nothing in it",
         "unreadable": "damaged, encrypted, or not what its name says",
         "unknown_type": "a type that no reader of medrag knows",
-        "no_pixels": "a picture file without pixels",
-        "too_large": "larger than medrag is willing to open",
         "missing_extra": "needs a library that is not installed",
     }
 )

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from medrag.identity import pseudonym
 from medrag.ingestion.columns import (
     REPORT_COLUMNS,
     REPORT_SECTIONS,
@@ -23,14 +22,13 @@ from medrag.ingestion.lines import (
 )
 from medrag.ingestion.modalities import MODALITIES
 from medrag.ingestion.pictures import Pictures
+from medrag.ingestion.recordsources import record_source
 from medrag.ingestion.reportsections import split_report, written
 from medrag.ingestion.sources import file_sha256, source_of
-from medrag.ingestion.times import iso_time
 from medrag.records import Corpus, Passage, Skipped, Source, passage_id
 
 _ANY_TEXT = (*REPORT_SECTIONS, "text")
 _FIELDS = ("view", "modality")
-_ABOUT = ("subject", "study", "time", "licence", "domain", "modality")
 
 # Modality as files write it, in lower case, to domain.
 MODALITY_DOMAINS: Mapping[str, str] = {
@@ -155,21 +153,12 @@ class _Reader:
 
     def _source(self, record: Record) -> tuple[Source, str]:
         """Give the record's own source, and its time as written if that is no known form."""
-        given = {role: text_of(record, self.roles.get(role)) for role in _ABOUT}
-        time = iso_time(given["time"])
-        # A domain of the row wins, then the corpus's, then what the modality suggests.
-        domain = (
-            given["domain"] or self.source.domain or self.domains.get(given["modality"].lower(), "")
-        )
-        source = replace(
-            self.source,
-            subject=pseudonym(given["subject"], self.key) if given["subject"] else None,
-            study=pseudonym(given["study"], self.key) if given["study"] else None,
-            time=time,
-            licence=given["licence"] or self.source.licence,
-            domain=domain or None,
-        )
-        return source, given["time"] if time is None else ""
+        source = record_source(record, self.roles, self.source, self.key)
+        if source.domain is None:
+            modality = text_of(record, self.roles.get("modality")).lower()
+            source = replace(source, domain=self.domains.get(modality))
+        time = text_of(record, self.roles.get("time"))
+        return source, time if source.time is None else ""
 
 
 def _several(names: str) -> list[str]:

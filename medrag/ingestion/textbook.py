@@ -30,7 +30,6 @@ class TextbookIngestor:
 
     `keep_all` keeps front matter, contents, index and reference lists. `ocr` reads pages without a
     text layer: True by the extra `ocr` if it is installed, False never, or an engine of one's own.
-    `domain` is that of the passages where the corpus names none.
     """
 
     def __init__(
@@ -42,7 +41,6 @@ class TextbookIngestor:
         tokens: int = 256,
         overlap: int = 32,
         ocr: bool | OcrEngine = True,
-        domain: str | None = None,
     ) -> None:
         if not 0 <= overlap < tokens:
             raise ValueError(f"need 0 <= overlap < tokens, got {overlap} and {tokens}")
@@ -53,7 +51,6 @@ class TextbookIngestor:
         self.tokens = tokens
         self.overlap = overlap
         self.ocr = ocr
-        self.domain = domain
 
     def passages(self, path: Path) -> Iterator[Passage | Skipped]:
         """Yield the passages of a PDF in the order of its pages, then what was left out.
@@ -62,7 +59,7 @@ class TextbookIngestor:
             InputFileError: if the file is empty, cut short, damaged, encrypted or no PDF.
         """
         sha256 = file_sha256(path)
-        source = source_of(self.corpus, path, sha256=sha256, domain=self.domain)
+        source = source_of(self.corpus, path, sha256=sha256)
         with _without_cycle_collection(), opened(path) as document:
             pages = self._pages(document)
             unread = [page for page in pages if not (page.lines or page.sideways)]

@@ -9,16 +9,13 @@ from medrag.records import Answer, Citation, Hit, Part, Passage
 from medrag.reporting.evidence import Picture, passage_pictures
 from medrag.reporting.facts import readable
 from medrag.reporting.markup import Html, element, joined
-from medrag.reporting.words import highlighted, repeated
+from medrag.reporting.words import highlighted, repeated, shortened
 
 # What the reader must not take for the patient in question.
 _OTHERS = frozenset({"report", "case"})
 _LONG = 1500
 _ROWS = 40
-_KINDS = {
-    "text": "text", "page": "page", "figure": "figure", "table": "table", "image": "image",
-    "report": "report", "case": "case", "term": "term", "fact": "fact",
-}  # fmt: skip
+_HIT_CHARACTERS = 220
 
 
 def citation_card(
@@ -36,7 +33,7 @@ def citation_card(
     head = element(
         "header",
         element("span", str(marker), class_="number"),
-        element("span", _KINDS.get(passage.kind, passage.kind), class_="kind"),
+        element("span", passage.kind, class_="kind"),
         _warning(passage),
         element("span", source_line(passage), class_="source"),
         _back(back),
@@ -86,10 +83,14 @@ def _hit(hit: Hit) -> Html:
     passage = hit.passage
     return element(
         "li",
-        element("span", _KINDS.get(passage.kind, passage.kind), class_="kind"),
+        element("span", passage.kind, class_="kind"),
         element("span", source_line(passage), class_="source"),
         element("span", f"rank {hit.rank}, score {_number(hit.score)}", class_="score"),
-        element("p", _short(passage.text or ", ".join(i.path for i in passage.images)), dir="auto"),
+        element(
+            "p",
+            shortened(passage.text or ", ".join(i.path for i in passage.images), _HIT_CHARACTERS),
+            dir="auto",
+        ),
     )
 
 
@@ -195,8 +196,3 @@ def _found(citation: Citation, answer: Answer) -> Html:
 
 def _number(value: float) -> str:
     return f"{value:.4g}"
-
-
-def _short(words: str, n: int = 220) -> str:
-    folded = " ".join(words.split())
-    return folded if len(folded) <= n else folded[: n - 1] + "…"

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from medrag.errors import InputFileError
 from medrag.images import read_image, within
 from medrag.records import Box, ImageRef, Passage, Question, QuestionRegion
+from medrag.reporting.words import shortened
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -30,6 +31,7 @@ _PAPER = 235
 _MARGIN = 22
 _PAGES = 2
 _IMAGES = 4
+_ALT_CHARACTERS = 120
 _MARK = (214, 96, 12)
 _ASKED = (30, 136, 204)
 
@@ -116,7 +118,9 @@ def _page_picture(passage: Passage, root: Path | None, page: int) -> Picture:
 
 
 def _image_picture(passage: Passage, root: Path | None, image: ImageRef) -> Picture:
-    blank = Picture(alt=f"{passage.kind}: {_short(passage.text)}", place=_place_of(image))
+    blank = Picture(
+        alt=f"{passage.kind}: {shortened(passage.text, _ALT_CHARACTERS)}", place=_place_of(image)
+    )
     read = _read(replace(image, box=None) if image.page is None else image, root)
     if isinstance(read, str):
         return replace(blank, problem=read)
@@ -253,8 +257,3 @@ def _place_of(image: ImageRef) -> str:
     if image.axis is not None and image.slice is not None:
         parts.append(f"{('x', 'y', 'z')[image.axis]} = {image.slice}")
     return ", ".join(parts)
-
-
-def _short(words: str, n: int = 120) -> str:
-    folded = " ".join(words.split())
-    return folded if len(folded) <= n else folded[: n - 1] + "…"

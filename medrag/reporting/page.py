@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 
+from medrag.prompting.templates import letter
 from medrag.records import Answer, Hit, Question
 from medrag.reporting.cards import citation_card, hit_list, picture_figure
 from medrag.reporting.evidence import question_pictures
@@ -124,8 +125,8 @@ def _asked(question: Question) -> str:
 def _options(question: Question, answered: str) -> Html:
     """List the options; the one that the answer begins with is marked."""
     entries = []
-    for letter, option in zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ", question.options, strict=False):
-        chosen = answered.startswith(f"{letter}. ")
+    for number, option in enumerate(question.options):
+        chosen = answered.startswith(f"{letter(number)}. ")
         told = element("span", " chosen", class_="told") if chosen else ""
         words = element("span", option, dir="auto")
         entries.append(element("li", words, told, class_="chosen" if chosen else None))

@@ -53,6 +53,12 @@ def highlighted(passage: str, claims: Sequence[str], language: str) -> Html:
     return joined(*pieces, passage[last:])
 
 
+def shortened(words: str, n: int) -> str:
+    """Put words on one line of at most `n` characters."""
+    folded = " ".join(words.split())
+    return folded if len(folded) <= n else folded[: n - 1] + "…"
+
+
 def repeated(row: str, claims: Sequence[str], language: str) -> bool:
     """Tell whether a claim holds nearly all words of a table's row."""
     if language not in LANGUAGES:

@@ -36,6 +36,49 @@ def test_the_same_build_again_does_nothing_and_says_so(
     assert "nothing to do: 3 files" in again.stdout
 
 
+def test_a_file_that_is_no_longer_given_is_told_whether_kept_or_removed(
+    medrag: Run, tmp_path: Path
+) -> None:
+    sources = tmp_path / "sources"
+    sources.mkdir()
+    (sources / "gout.md").write_text(NOTES)
+    (sources / "gone.md").write_text(NOTES.replace("Gout", "Podagra"))
+    medrag("index", "build", tmp_path / "ix", "--from", sources)
+    (sources / "gone.md").unlink()
+    kept = medrag("index", "build", tmp_path / "ix", "--from", sources)
+    removed = medrag("index", "build", tmp_path / "ix", "--from", sources, "--prune")
+    after = medrag("index", "build", tmp_path / "ix", "--from", sources)
+    assert "no longer given: 1 file kept (see --prune)" in kept.stdout
+    assert "no longer given: 1 file removed" in removed.stdout
+    assert "nothing to do: 1 file is" in after.stdout
+
+
+def test_adding_a_file_does_not_miss_the_others(medrag: Run, library: Path, tmp_path: Path) -> None:
+    medrag("index", "build", tmp_path / "ix", "--from", library / "notes.md")
+    added = medrag("index", "add", tmp_path / "ix", library / "graph.tsv")
+    assert "1 added" in added.stdout
+    assert "no longer given" not in added.stdout
+
+
+def test_the_way_out_of_a_file_that_was_not_read_is_shown_whole(
+    medrag: Run, tmp_path: Path
+) -> None:
+    table = tmp_path / "sources" / "befunde.csv"
+    table.parent.mkdir()
+    columns = [f"Spalte mit langem Namen {n}" for n in range(12)]
+    table.write_text(",".join(columns) + "\n" + ",".join("x" * 12) + "\n")
+    result = medrag("index", "build", tmp_path / "ix", "--from", table.parent)
+    assert "corpus card (kind and columns)" in " ".join(result.stdout.split())
+    assert "…" not in result.stdout
+
+
+def test_info_says_where_the_sources_are_from_any_folder(
+    medrag: Run, library: Path, tmp_path: Path
+) -> None:
+    medrag("index", "build", tmp_path / "ix", "--from", library)
+    assert str(library) in medrag("index", "info", tmp_path / "ix").stdout
+
+
 def test_the_json_of_a_build_counts_everything(medrag: Run, library: Path, tmp_path: Path) -> None:
     report = shape(medrag("index", "build", tmp_path / "ix", "--from", library, "--json"))
     assert report["added"] == 3
@@ -228,9 +271,11 @@ def test_misuse_exits_2(medrag: Run, index: Path, arguments: tuple[str, ...]) ->
         (("ask", "sampel", "x"), "did you mean 'sample'"),
         (("ask", "sample", "x"), "--index NAME"),
         (("ask", "sample", "x", "--index", "nowhere"), "nowhere"),
-        (("search", "nowhere", "x"), "medrag index build nowhere"),
+        (("search", "nowhere", "x"), "medrag index build nowhere --from PATH"),
         (("index", "build", "x", "--from", "no-such-file.pdf"), "no-such-file.pdf does not exist"),
+        (("search", "medical_library", "x"), "index build medical_library\n"),
         (("index", "build", "no_such_recipe"), "unknown index recipe"),
+        (("index", "build", "no_such_recipe"), "--from PATH"),
         (("index", "build", "x", "--from", ".", "--channel", "text"), "needs a model"),
     ],
 )
@@ -329,3 +374,13 @@ def test_a_benchmark_that_is_not_there_is_named(medrag: Run, index: Path, tmp_pa
     result = medrag("eval", "retrieval", index, "--beir", tmp_path)
     assert result.exit_code == 1
     assert "qrels" in result.stderr
+
+
+def test_keep_all_keeps_what_answers_no_question(medrag: Run, tmp_path: Path) -> None:
+    book = Path(__file__).parents[2] / "corpora" / "sample" / "library" / "textbook.pdf"
+    usual = shape(medrag("index", "build", tmp_path / "a", "--from", book, "--json"))
+    whole = shape(medrag("index", "build", tmp_path / "b", "--from", book, "--keep-all", "--json"))
+    reasons = {"contents", "references", "index"}
+    assert reasons <= usual["skipped"].keys()
+    assert not reasons & whole["skipped"].keys()
+    assert whole["passages"]["text"] > usual["passages"]["text"]

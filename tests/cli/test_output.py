@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medrag.cli.output import line, printable, shortened, table
+from medrag.cli.output import line, number, printable, shortened, table
 from medrag.cli.shapes import answer_json, search_json
 from medrag.records import (
     Answer,
@@ -60,6 +60,16 @@ def test_a_long_text_is_cut_with_a_mark() -> None:
 
 def test_columns_line_up() -> None:
     assert table([("a", "1"), ("long", "2")]) == "a     1\nlong  2"
+
+
+def test_a_line_whose_last_cell_is_empty_ends_without_blanks() -> None:
+    assert table([["graph", ""], ["lexical", "3 passages"]], indent=" ") == (
+        " graph\n lexical  3 passages"
+    )
+
+
+def test_one_thing_has_no_plural() -> None:
+    assert [number(n, "file") for n in (0, 1, 2)] == ["0 files", "1 file", "2 files"]
 
 
 def test_the_json_of_a_search_has_its_documented_shape() -> None:

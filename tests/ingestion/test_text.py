@@ -303,3 +303,17 @@ def test_the_real_sections_and_glossary_are_read(data: Path) -> None:
     assert len({each.fields["span"].split(",")[0] for each in sections}) == 942
     terms, skipped = _read(book / "glossary.jsonl")
     assert (len(terms), len(skipped)) == (3190, 0)
+
+
+@pytest.mark.parametrize("name", ["befund.txt", "befunde.jsonl"])
+def test_a_long_text_is_cut_at_the_sentence_ends_of_its_language(tmp_path: Path, name: str) -> None:
+    # "bzw." ends a sentence in English and none in German.
+    text = " ".join(f"Bild {n} zeigt das Herz bzw. Teile der Lunge." for n in range(200))
+    line = json.dumps({"title": "Befund", "text": text}) if name.endswith(".jsonl") else text
+    path = tmp_path / name
+    path.write_text(line, encoding="utf-8")
+    corpus = Corpus("c", tmp_path, language="de")
+    texts = [each.text for each in TextIngestor(corpus=corpus).passages(path)
+             if isinstance(each, Passage)]  # fmt: skip
+    assert len(texts) > 5
+    assert all(each.startswith("Bild") and each.endswith("Lunge.") for each in texts)

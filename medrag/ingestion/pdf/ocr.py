@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from medrag.errors import MissingExtraError
 from medrag.extras import Library, require
+from medrag.images.document import rgb_of
 from medrag.ingestion.pdf.reading import Line, Page, normalised
 from medrag.records import Box
 
@@ -38,9 +39,7 @@ def read_by_ocr(document: Library, page: Page, engine: OcrEngine) -> Page:
     """Give a page the lines that OCR reads on it, without those it is not sure of."""
     pymupdf = require("pymupdf")
     pixmap = document[page.number - 1].get_pixmap(dpi=_DPI, colorspace=pymupdf.csRGB, alpha=False)
-    rows = np.frombuffer(pixmap.samples, dtype=np.uint8).reshape(pixmap.height, pixmap.stride)
-    pixels = rows[:, : pixmap.width * 3].reshape(pixmap.height, pixmap.width, 3)
-    found, _ = engine(pixels)
+    found, _ = engine(rgb_of(pixmap))
     scale = _POINTS_PER_INCH / _DPI
     boxes: list[tuple[Box, str]] = []
     for corners, text, score in found or ():
