@@ -267,7 +267,7 @@ def test_a_picture_without_words_is_answered_by_the_nearest_pictures() -> None:
     near = Hit(
         passage("A chest film. It is normal.", "image"), 0.9, 1, parts={"image": Part(1, 0.9)}
     )
-    far = Hit(passage("A smear.", "image"), 0.5, 2, parts={"image": Part(2, 0.5)})
+    far = Hit(passage("A smear.", "image"), 0.5, 2, parts={"image": Part(2, 0.89)})
     asked = build_prompt(
         Question(text="What does the image show?", images=(PICTURE,)), Selection((near, far))
     )

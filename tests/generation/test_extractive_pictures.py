@@ -73,3 +73,13 @@ def test_a_picture_alone_is_answered_by_each_of_the_nearest_pictures_once(words:
         "The most similar pictures in this library: in a similar case, “What plane is this?” was "
         "answered “axial” [3]; in a similar case, “What organ is this?” was answered “brain” [2]."
     )
+
+
+def test_a_case_whose_picture_is_of_something_else_is_no_evidence() -> None:
+    asked = "Is there a pneumothorax?"
+    assert answer(asked, case(asked, "no", 0.72)).abstained
+    assert answer(asked, case(asked, "no", 0.95)).text.startswith("No [1].")
+
+
+def test_a_picture_that_is_like_none_gets_no_answer() -> None:
+    assert answer("", case("What organ is this?", "brain", 0.72)).abstained

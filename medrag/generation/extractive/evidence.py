@@ -18,6 +18,8 @@ from medrag.records import Hit, Passage, Prompt
 Similarity = Callable[[list[str], list[str]], NDArray[np.floating[Any]]]
 
 
+# What these say, they say of their own picture.
+_OF_A_PICTURE = frozenset({"case", "report", "image"})
 # How people speak of a passage of a kind, which its text need not say of itself.
 _SAYS_KIND = {
     "report": "report patient",
@@ -51,12 +53,16 @@ class Pool:
     """The sentences of a prompt's evidence, each once, best passage first.
 
     `weight` is the inverse frequency of a stem among these sentences, so that what all of them say
-    counts little; a stem that none holds weighs most.
+    counts little; a stem that none holds weighs most. `compares_pictures`: it is known how near
+    pictures of the evidence are to the question's.
     """
 
-    def __init__(self, units: Sequence[Unit], language: str) -> None:
+    def __init__(
+        self, units: Sequence[Unit], language: str, *, compares_pictures: bool = False
+    ) -> None:
         self.units = tuple(units)
         self.language = language
+        self.compares_pictures = compares_pictures
         self.counts = [Counter(unit.stems) for unit in self.units]
         self._frequency = Counter(stem for count in self.counts for stem in count)
 
@@ -69,19 +75,25 @@ class Pool:
         return sum(len(unit.stems) for unit in self.units) / max(1, len(self.units)) or 1.0
 
 
-def gather(prompt: Prompt) -> Pool:
+def gather(prompt: Prompt, *, near: float = 0.0) -> Pool:
     """Collect the sentences of all evidence; one that stands in several passages counts once.
 
-    Cases that were asked and answered alike are of different pictures, and each counts.
+    Cases that were asked and answered alike are of different pictures, and each counts. What
+    stands with a picture that is less similar to the question's than `near` is left out: it is of
+    another organ, or another kind of picture.
     """
     units: list[Unit] = []
     seen: set[str] = set()
     for marker, hit in enumerate(prompt.evidence, start=1):
+        close = closeness(hit)
+        if close is not None and close < near and hit.passage.kind in _OF_A_PICTURE:
+            continue
         for unit in _units(marker, hit):
             if unit.text not in seen or hit.passage.kind == "case":
                 seen.add(unit.text)
                 units.append(unit)
-    return Pool(units, language_of_prompt(prompt))
+    compares = any(closeness(hit) is not None for hit in prompt.evidence)
+    return Pool(units, language_of_prompt(prompt), compares_pictures=compares)
 
 
 def matches(

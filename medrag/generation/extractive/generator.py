@@ -40,6 +40,11 @@ class ExtractiveGenerator:
             only if the passage of a sentence that supports an option holds this share.
         max_missing: an open question is answered only if no more than this share of its words
             stands in no passage of the evidence.
+        near: cases, reports and captions of a picture that is less similar to the question's than
+            this, in [0, 1], are no evidence. The default fits the weightless descriptor: the
+            nearest picture of another VQA-RAD image was at 0.90 or more for each of 40, of a
+            fundus photograph among radiographs at 0.72, of a frontal chest film to a CT slice at
+            0.87. Another image encoder needs its own; 0 lets every picture speak.
         similarity: of texts to texts, for a better choice of sentences; None goes by words alone.
 
     Raises:
@@ -52,16 +57,19 @@ class ExtractiveGenerator:
         max_sentences: int = 3,
         min_coverage: float = 0.4,
         max_missing: float = 0.25,
+        near: float = 0.88,
         similarity: Similarity | None = None,
     ) -> None:
         if max_sentences < 1:
             raise ValueError(f"max_sentences must be at least 1, got {max_sentences}")
-        for name, share in (("min_coverage", min_coverage), ("max_missing", max_missing)):
+        shares = {"min_coverage": min_coverage, "max_missing": max_missing, "near": near}
+        for name, share in shares.items():
             if not 0 <= share <= 1:
                 raise ValueError(f"{name} must be in [0, 1], got {share}")
         self.max_sentences = max_sentences
         self.min_coverage = min_coverage
         self.max_missing = max_missing
+        self.near = near
         self.similarity = similarity
 
     @property
@@ -73,7 +81,7 @@ class ExtractiveGenerator:
         return [self._generation(prompt) for prompt in prompts]
 
     def _generation(self, prompt: Prompt) -> Generation:
-        pool = gather(prompt)
+        pool = gather(prompt, near=self.near)
         question = prompt.question
         if not pool.units:
             return _abstention()

@@ -139,7 +139,8 @@ def cued(text: str, pool: Pool) -> Pool:
     if not asking:
         return pool
     asked = asked_stems(text, pool.language)
-    return Pool([_with_cues(unit, asking, asked) for unit in pool.units], pool.language)
+    units = [_with_cues(unit, asking, asked) for unit in pool.units]
+    return Pool(units, pool.language, compares_pictures=pool.compares_pictures)
 
 
 def _with_cues(unit: Unit, asking: list[tuple[str, str]], asked: frozenset[str]) -> Unit:

@@ -45,11 +45,6 @@ def answer_sign(answer: object) -> int:
     return 1 if first in _YES else -1 if first in _NO else 0
 
 
-def compares_pictures(pool: Pool) -> bool:
-    """Tell whether it is known how near the pictures of the evidence are to the question's."""
-    return any(closeness(unit.hit) is not None for unit in pool.units)
-
-
 def nearness(unit: Unit, *, by_picture: bool) -> float:
     """Weigh a passage by how near its picture is, or where that is unknown by its rank.
 
@@ -85,7 +80,7 @@ def told_of(question: Question, pool: Pool) -> list[Told]:
     that was answered by yes or no answers no open question. Those that count for less than a
     quarter of the best are left out.
     """
-    by_picture = compares_pictures(pool)
+    by_picture = pool.compares_pictures
     found = []
     for unit in pool.units:
         case = unit.hit.passage

@@ -8,7 +8,6 @@ from typing import Literal
 from medrag.generation.extractive.evidence import Pool, Unit
 from medrag.generation.extractive.pictures import (
     answer_sign,
-    compares_pictures,
     content_stems,
     nearness,
     same_question,
@@ -113,7 +112,7 @@ def _side(votes: Sequence[Vote], word: Word) -> tuple[Unit, ...]:
 
 
 def _vote(question: Question, unit: Unit, pool: Pool) -> Vote | None:
-    by_picture = bool(question.images) and compares_pictures(pool)
+    by_picture = bool(question.images) and pool.compares_pictures
     near = nearness(unit, by_picture=by_picture)
     if unit.hit.passage.kind == "case":
         share = same_question(question.text, unit.hit.passage, pool.language, by_picture=by_picture)
