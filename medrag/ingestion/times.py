@@ -11,6 +11,7 @@ _CLOCK = r"(?:[T ,]+(\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?\s*(?:Z|[+-]\d{2}:?\
 _NAME = r"(?P<b>[A-Za-z]{3,9})"
 _FORMS = (
     re.compile(rf"(?P<y>\d{{4}})[-/.](?P<m>\d{{1,2}})[-/.](?P<d>\d{{1,2}}){_CLOCK}"),
+    re.compile(rf"(?P<d>\d{{1,2}})\.(?P<m>\d{{1,2}})\.(?P<y>\d{{4}}){_CLOCK}"),
     re.compile(r"(?P<y>\d{4})(?P<m>\d{2})(?P<d>\d{2})(?:[T ]?(\d{2})(\d{2})(\d{2})?(?:\.\d+)?)?"),
     re.compile(rf"{_NAME}\.? (?P<d>\d{{1,2}})(?:st|nd|rd|th)?,? (?P<y>\d{{4}}){_CLOCK}"),
     re.compile(rf"(?P<d>\d{{1,2}})[ -]{_NAME}\.?,?[ -](?P<y>\d{{4}}){_CLOCK}"),
@@ -23,8 +24,8 @@ _FORMS = (
 def iso_time(text: str) -> str | None:
     """Write a time in ISO 8601, as exactly as the file gives it: "2020", "2020-01", "2020-01-25".
 
-    Knows ISO 8601, DICOM dates and times (20200125, 20200125103000), and English month names
-    ("January 25, 2020", "25 Jan 2020"). A clock time follows as "T10:30:00"; a zone is dropped.
+    Knows ISO 8601, DICOM dates and times (20200125, 20200125103000), dates with dots, which put the
+    day first (25.01.2020), and English month names ("January 25, 2020", "25 Jan 2020"). A clock time follows as "T10:30:00"; a zone is dropped.
     Dates such as 03/04/2020, whose day and month nobody can tell apart, give None, as does
     whatever else is no date.
     """
