@@ -25,9 +25,9 @@ def iso_time(text: str) -> str | None:
     """Write a time in ISO 8601, as exactly as the file gives it: "2020", "2020-01", "2020-01-25".
 
     Knows ISO 8601, DICOM dates and times (20200125, 20200125103000), dates with dots, which put the
-    day first (25.01.2020), and English month names ("January 25, 2020", "25 Jan 2020"). A clock time follows as "T10:30:00"; a zone is dropped.
-    Dates such as 03/04/2020, whose day and month nobody can tell apart, give None, as does
-    whatever else is no date.
+    day first (25.01.2020), and English month names ("January 25, 2020", "25 Jan 2020"). A clock
+    time follows as "T10:30:00"; a zone is dropped. Dates such as 03/04/2020, whose day and month
+    nobody can tell apart, give None, as does whatever else is no date.
     """
     cleaned = re.sub(r"\s+", " ", text.strip())
     for form in _FORMS:
