@@ -29,6 +29,8 @@ KINDS: tuple[Kind, ...] = (
 # Kinds that are about the pictures they hold. A page is drawn anew for whoever needs it, and of a
 # table the words are what counts.
 PICTURED: frozenset[str] = frozenset({"image", "figure", "report", "case"})
+# What these say, they say of one patient, who is not the one that is asked about.
+OF_ANOTHER_PATIENT: frozenset[str] = frozenset({"report", "case"})
 Support = Literal["supported", "unsupported", "contradicted", "unchecked"]
 
 _NAMESPACE = UUID("6d656472-6167-5a00-8000-000000000001")

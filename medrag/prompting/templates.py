@@ -2,12 +2,20 @@
 
 from medrag.language import neutralised
 from medrag.places import place_in_document
-from medrag.records import Hit, ImageRef, Passage, Prompt, Question, QuestionRegion, Selection
+from medrag.records import (
+    OF_ANOTHER_PATIENT,
+    Hit,
+    ImageRef,
+    Passage,
+    Prompt,
+    Question,
+    QuestionRegion,
+    Selection,
+)
 
 # Raise it with every change of the texts below: an answer is only comparable under one version.
 TEMPLATE_VERSION = "1"
 
-_OF_PATIENTS = frozenset({"report", "case"})
 _ROLE = (
     "You answer questions about medicine and medical images for a reader who will check every "
     "statement."
@@ -61,7 +69,7 @@ def build_prompt(question: Question, selection: Selection) -> Prompt:
             parts += _evidence_parts(marker, hit)
     else:
         parts.append(_NO_EVIDENCE)
-    if any(hit.passage.kind in _OF_PATIENTS for hit in evidence):
+    if any(hit.passage.kind in OF_ANOTHER_PATIENT for hit in evidence):
         parts.append(_OTHER_PATIENT)
     parts += _question_parts(question)
     parts.append(_form(question, has_evidence=bool(evidence)))

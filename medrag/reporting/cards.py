@@ -5,14 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from medrag.places import place_in_document
-from medrag.records import Answer, Citation, Hit, Part, Passage
+from medrag.records import OF_ANOTHER_PATIENT, Answer, Citation, Hit, Part, Passage
 from medrag.reporting.evidence import Picture, passage_pictures
 from medrag.reporting.facts import readable
 from medrag.reporting.markup import Html, element, joined
 from medrag.reporting.words import highlighted, repeated, shortened
 
-# What the reader must not take for the patient in question.
-_OTHERS = frozenset({"report", "case"})
 _LONG = 1500
 _ROWS = 40
 _HIT_CHARACTERS = 220
@@ -95,7 +93,7 @@ def _hit(hit: Hit) -> Html:
 
 
 def _warning(passage: Passage) -> Html:
-    if passage.kind not in _OTHERS:
+    if passage.kind not in OF_ANOTHER_PATIENT:
         return Html("")
     told = "This is another patient's. It says nothing of the patient in question."
     return element("span", "another patient", class_="kind other", title=told)
