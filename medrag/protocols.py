@@ -19,6 +19,7 @@ from medrag.records import (
     ScoredRow,
     Selection,
     Skipped,
+    SparseEmbeddings,
 )
 
 Side = Literal["text", "image"]
@@ -40,6 +41,9 @@ class Encoder(Protocol):
     `name` identifies weights, revision, preprocessing, pooling and prompts: vectors of two names
     are never compared. Paths of the images of passages and questions are absolute. A batch may
     hold no input; the result then has no rows, but its dimension.
+
+    Some classes also say `numerics` (device and data type in use, recorded with an index), and
+    `late_interaction = True` where every vector of a question is to meet its own best match.
     """
 
     @property
@@ -52,6 +56,18 @@ class Encoder(Protocol):
 
     def encode_passages(self, passages: Sequence[Passage]) -> Embeddings: ...
     def encode_questions(self, questions: Sequence[Question], side: Side) -> Embeddings: ...
+
+
+class SparseEncoder(Protocol):
+    """Turn passages and questions into sparse vectors over one vocabulary; else as `Encoder`."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def normalised(self) -> bool: ...
+    def encodes(self, passage: Passage) -> bool: ...
+    def encode_passages(self, passages: Sequence[Passage]) -> SparseEmbeddings: ...
+    def encode_questions(self, questions: Sequence[Question], side: Side) -> SparseEmbeddings: ...
 
 
 class Channel(Protocol):

@@ -229,6 +229,23 @@ class Embeddings:
     lengths: NDArray[np.int32]
 
 
+@dataclass(frozen=True, slots=True)
+class SparseEmbeddings:
+    """Packed sparse vectors: a weight for some of the terms of a vocabulary, the others are 0.
+
+    Attributes:
+        terms: (sum(lengths),) int32 in [0, d), ascending within each input.
+        weights: (sum(lengths),) float32.
+        lengths: (n,) int32, the terms of each input; may be 0.
+        d: size of the vocabulary, below 2**24.
+    """
+
+    terms: NDArray[np.int32]
+    weights: NDArray[np.float32]
+    lengths: NDArray[np.int32]
+    d: int
+
+
 class ScoredRow(NamedTuple):
     """A row of an index and its score in one channel."""
 

@@ -308,7 +308,7 @@ def test_contradicting_plans_are_refused(tmp_path: Path) -> None:
             build(tmp_path / "i", files, ingestor=line_ingestor, channels={})
     bad = (
         ({"a b": LEXICAL}, "letters"),
-        ({"a": ChannelPlan({"kind": "sparse"})}, "expected one of"),
+        ({"a": ChannelPlan({"kind": "other"})}, "expected one of"),
         ({"a": ChannelPlan({"kind": "dense"})}, "encoder"),
     )
     for channels, words in bad:

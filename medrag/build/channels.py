@@ -18,7 +18,8 @@ from medrag.indexing.writing import IndexWriter
 from medrag.protocols import Encoder
 from medrag.records import Passage
 
-KINDS = ("lexical", "dense", "graph")
+KINDS = ("lexical", "dense", "sparse", "graph")
+ENCODED = ("dense", "sparse")
 _NAME = re.compile("[A-Za-z0-9_]+(-[A-Za-z0-9_]+)*")
 
 
@@ -44,9 +45,9 @@ def check_channels(
             raise RecipeError(f"a channel's name is letters, digits, _ and -, got {name!r}")
         if kind not in KINDS:
             raise RecipeError(f"channel {name!r} has kind {kind!r}; expected one of {KINDS}")
-        if (kind == "dense") != (plan.encoder is not None):
+        if (kind in ENCODED) != (plan.encoder is not None):
             raise RecipeError(
-                f"channel {name!r} of kind {kind!r}: dense ones have an encoder, only"
+                f"channel {name!r} of kind {kind!r}: only those of {ENCODED} have an encoder"
             )
         if name in held and held[name].kind != kind:
             raise RecipeError(
@@ -54,7 +55,7 @@ def check_channels(
                 "give the new one another name"
             )
     for name, entry in held.items():
-        if entry.kind == "dense" and name not in asked:
+        if entry.has_vectors and name not in asked:
             raise RecipeError(
                 f"{folder} has the channel {name!r}, which this build was not given; give it as "
                 "well, so that new passages get their vectors"

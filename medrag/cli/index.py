@@ -48,6 +48,14 @@ def build(
             help="lexical, image, graph, or NAME=MODEL such as text=minilm; may repeat.",
         ),
     ] = None,
+    store: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="<str>",
+            help="Where vectors are searched: exact, faiss or qdrant, with FACTORY or URL after a "
+            "colon, for one channel as NAME=...; may repeat.",
+        ),
+    ] = None,
     prune: Annotated[
         bool, typer.Option("--prune", help="Remove files that are no longer given.")
     ] = False,
@@ -64,6 +72,7 @@ def build(
     if sources and recipe:
         raise typer.BadParameter("give --from or --recipe, not both")
     from medrag.config.building import update_index
+    from medrag.config.channels import store_specs
 
     with Bars() as bars:
         report = update_index(
@@ -71,6 +80,7 @@ def build(
             sources=sources or (),
             recipe=None if sources else recipe or _recipe_of(name),
             channels=channel or None,
+            stores=store_specs(store or ()),
             workers=workers,
             progress=bars,
             prune=prune,

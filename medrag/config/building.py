@@ -12,8 +12,9 @@ from medrag.config.channels import channel_specs, fitting_channels
 from medrag.config.components import planned
 from medrag.config.discovery import Sourced, discover
 from medrag.config.index import Index, located, open_index
-from medrag.config.place import Place
+from medrag.config.place import Place, unknown
 from medrag.config.recipes import ChannelRecipe, planned_channels, read_index_recipe
+from medrag.errors import RecipeError
 from medrag.identity import fingerprint, load_key
 from medrag.protocols import Ingestor, Progress
 from medrag.records import Corpus
@@ -31,6 +32,7 @@ def build_index(
     sources: Iterable[Sourced] = (),
     recipe: str | Path | None = None,
     channels: Channels | None = None,
+    stores: Mapping[str, Any] | None = None,
     workers: int = 1,
     progress: Progress | None = None,
     prune: bool = False,
@@ -42,6 +44,7 @@ def build_index(
         sources=sources,
         recipe=recipe,
         channels=channels,
+        stores=stores,
         workers=workers,
         progress=progress,
         prune=prune,
@@ -56,6 +59,7 @@ def update_index(
     sources: Iterable[Sourced] = (),
     recipe: str | Path | None = None,
     channels: Channels | None = None,
+    stores: Mapping[str, Any] | None = None,
     workers: int = 1,
     progress: Progress | None = None,
     prune: bool = False,
@@ -70,6 +74,8 @@ def update_index(
         channels: names such as "lexical" and "text=MODEL", or what a recipe says below `channels`;
             None for those of the recipe, or every one that needs no download and fits the files.
             Channels that the index has already stay in any case.
+        stores: where the vectors of channels are searched, as `store` in a recipe says it, by
+            channel; "" for every dense channel. None leaves it as it is.
         workers: processes that read files.
         prune: remove the files that the index holds and the sources lack.
         keep_all: keep front matter, contents, index and reference lists of PDFs, whatever their
@@ -92,6 +98,7 @@ def update_index(
         given, wanted = list(plan.cards), wanted or plan.channels
     found = discover(given, taken=_corpora(place, manifest), into=place)
     chosen = {**_kept(place, manifest), **(_fitting(found.files) if wanted is None else wanted)}
+    chosen = _stored(chosen, stores or {})
     key = load_key()
     return build(
         place,
@@ -104,6 +111,22 @@ def update_index(
         unknown=found.skipped,
         prune=prune,
     )
+
+
+def _stored(
+    chosen: Mapping[str, ChannelRecipe], stores: Mapping[str, Any]
+) -> dict[str, ChannelRecipe]:
+    """Let dense channels be searched where `stores` says."""
+    dense = {name: each for name, each in chosen.items() if each.vectors is not None}
+    for name in stores:
+        if name and name not in dense:
+            raise RecipeError(f"store of {name!r}: {unknown('dense channel', name, list(dense))}")
+    specs = {
+        name: {**each.spec, "store": stores.get(name, stores.get("", each.spec.get("store")))}
+        for name, each in dense.items()
+        if name in stores or "" in stores
+    }
+    return {**chosen, **(planned_channels(specs, Place("store")) if specs else {})}
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,32 @@ def channel_specs(channels: Mapping[str, Any] | Sequence[str]) -> dict[str, Any]
     return {name: _spec(name, model or None) for name, _, model in pairs}
 
 
+def store_specs(stores: Iterable[str]) -> dict[str, Any]:
+    """Turn stores as a person names them into what a recipe would say, by channel.
+
+    Args:
+        stores: "KIND", "KIND:OPTION" or either after "CHANNEL=", such as "faiss:IVF256,Flat",
+            "qdrant:https://host:6333" or "text=exact:int8". Without a channel, "" stands for all.
+
+    Raises:
+        RecipeError: if a kind takes no option of that form.
+    """
+    found: dict[str, Any] = {}
+    for each in stores:
+        before, equals, after = each.partition("=")
+        channel, said = (before, after) if equals and ":" not in before else ("", each)
+        kind, colon, option = said.partition(":")
+        if colon and kind not in _STORE_OPTIONS:
+            known = ", ".join(f"{k}:{o.upper()}" for k, o in _STORE_OPTIONS.items())
+            raise RecipeError(f"store {said!r}: {kind!r} takes no option here; known: {known}")
+        found[channel] = {"kind": kind, **({_STORE_OPTIONS[kind]: option} if colon else {})}
+    return found
+
+
+# What follows the colon in a store of the command line.
+_STORE_OPTIONS = {"exact": "scan", "faiss": "factory", "qdrant": "url"}
+
+
 def _spec(name: str, model: str | None) -> Mapping[str, Any]:
     if model is None and name in _WEIGHTLESS:
         return _WEIGHTLESS[name]

@@ -256,6 +256,8 @@ def opened_channel(store: "Store", name: str, recipe: ChannelRecipe) -> Channel:
     }
     if recipe.encoder is not None:
         given |= {"encoder": recipe.encoder, "side": lambda: recipe.side}
+    if (vectors := recipe.vectors) is not None:
+        given["vectors"] = lambda: vectors(store=store, name=name)
     takes = inspect.signature(recipe.channel.constructor()).parameters
     made = {key: make() for key, make in given.items() if key in takes}
     channel: Channel = recipe.channel(**made)

@@ -14,7 +14,9 @@ from medrag.config.tables import kinds
 from medrag.errors import RecipeError
 
 # What an index gives to its channels, and no recipe may.
-GIVEN = frozenset({"store", "name", "encoder", "side", "folder", "mask"})
+GIVEN = frozenset({"store", "name", "encoder", "side", "folder", "mask", "vectors"})
+# Kinds of channel that an encoder fills.
+_ENCODED = ("dense", "sparse")
 SIDES = ("text", "image")
 
 _KEYS = ("about", "corpora", "channels")
@@ -27,14 +29,16 @@ class ChannelRecipe:
     Attributes:
         spec: what the index keeps in its manifest, and from which it opens the channel again.
         channel: builds the channel, given what an index gives.
-        encoder: of a dense channel; None for others.
+        encoder: of a dense or sparse channel; None for others.
         side: of the question that a dense channel encodes: "text" or "image".
+        vectors: builds what searches the vectors of a dense channel, given `store` and `name`.
     """
 
     spec: Mapping[str, Any]
     channel: Plan
     encoder: Plan | None = None
     side: str = "text"
+    vectors: Plan | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +90,9 @@ def planned_channels(spec: Any, place: Place) -> dict[str, ChannelRecipe]:
 def planned_channel(name: str, spec: Any, place: Place) -> ChannelRecipe:
     """Check one channel.
 
-    A channel with an encoder is dense; the other kinds take no encoder. A dense channel encodes
-    the side of the question that `side` says: by default images for a channel named "image", and
-    else the text.
+    A channel with an encoder is dense, or sparse if it says so; the other kinds take no encoder. A
+    dense channel encodes the side of the question that `side` says: by default images for a channel
+    named "image", and else the text. `store` says where its vectors are searched.
     """
     if not isinstance(spec, Mapping):
         raise place.error(f"expected a mapping such as {{kind: lexical}}, got {shown(spec)}")
@@ -98,24 +102,40 @@ def planned_channel(name: str, spec: Any, place: Place) -> ChannelRecipe:
         raise place.error(
             f"expected the key 'kind' or 'encoder'; known kinds: {', '.join(kinds('channel'))}"
         )
-    if kind != "dense":
-        channel = planned("channel", full, place, given=GIVEN - {"encoder", "side"})
+    if kind not in _ENCODED:
+        channel = planned("channel", full, place, given=GIVEN - {"encoder", "side", "vectors"})
         return ChannelRecipe(full, channel)
+    if "encoder" not in full:
+        raise place.error(f"a {kind} channel needs the key 'encoder', such as {{kind: descriptor}}")
+    encoder = planned("encoder", full["encoder"], place.at("encoder"))
+    if kind == "sparse":
+        rest = {key: value for key, value in full.items() if key != "encoder"}
+        return ChannelRecipe(full, planned("channel", rest, place, given=GIVEN), encoder)
     side = full.setdefault("side", "image" if name == "image" else "text")
     if side not in SIDES:
         raise place.at("side").error(f"expected 'text' or 'image', got {shown(side)}")
-    if "encoder" not in full:
-        raise place.error("a dense channel needs the key 'encoder', such as {kind: descriptor}")
-    encoder = planned("encoder", full["encoder"], place.at("encoder"))
-    rest = {key: value for key, value in full.items() if key not in ("encoder", "side")}
-    store = rest.pop("store", "exact")
-    if store not in STORES:
-        raise place.at("store").error(unknown("store", store, STORES))
-    return ChannelRecipe(full, planned("channel", rest, place, given=GIVEN), encoder, side)
+    if getattr(encoder.constructor(), "late_interaction", False):
+        full["interaction"] = "sum"
+    outside = ("encoder", "side", "store", "interaction")
+    rest = {key: value for key, value in full.items() if key not in outside}
+    channel = planned("channel", rest, place, given=GIVEN)
+    return ChannelRecipe(full, channel, encoder, side, _planned_store(full, place.at("store")))
 
 
-# Where the vectors of a dense channel are searched. The segments hold them in any case.
-STORES = ("exact",)
+def _planned_store(spec: Mapping[str, Any], place: Place) -> Plan:
+    """Check where the vectors of a dense channel are searched: a kind, or a mapping with options."""
+    store = spec.get("store", "exact")
+    if isinstance(store, str):
+        store = {"kind": store}
+    if spec.get("interaction") == "sum":
+        if store == {"kind": "exact"}:
+            store = {"kind": "late_interaction"}
+        elif isinstance(store, Mapping) and store.get("kind") not in ("late_interaction", "qdrant"):
+            raise place.error(
+                f"the encoder gives many vectors, to be matched one by one (late interaction), which "
+                f"{store.get('kind')!r} cannot; leave 'store' out, or use qdrant"
+            )
+    return planned("store", store, place, given=frozenset({"store", "name"}))
 
 
 def _cards(names: Any, beside: Path | None, place: Place, check_roots: bool) -> list[Card]:

@@ -1,7 +1,7 @@
 """Whether an index is what its manifest says: every byte, every count."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -9,10 +9,19 @@ from uuid import UUID
 import numpy as np
 
 from medrag.errors import IndexFormatError
+from medrag.indexing.backends import NEEDED, backend_module, grouped
 from medrag.indexing.graph import GraphChannel
-from medrag.indexing.manifest import Manifest, SegmentEntry, live_rows, n_live, read_manifest
+from medrag.indexing.manifest import (
+    ChannelEntry,
+    Manifest,
+    SegmentEntry,
+    live_rows,
+    n_live,
+    read_manifest,
+)
 from medrag.indexing.postings import opened_postings, postings_from_json, stamp_of
 from medrag.indexing.segment import FOLDER, PASSAGES, Segment, file_sums, id_bytes
+from medrag.indexing.storage import Store
 from medrag.indexing.vectors import VALUES, Floats, Vectors, has_channel
 
 
@@ -126,6 +135,23 @@ def _underived(folder: Path, manifest: Manifest) -> Iterator[tuple[str, str]]:
             problem = f"no vectors in {', '.join(lacking)}" if lacking else None
         if problem:
             yield name, problem
+    for kind, channels in grouped(manifest).items():
+        problem = _wrong_backend(folder, manifest, kind, channels)
+        if problem:
+            yield ", ".join(channels), problem
+
+
+def _wrong_backend(
+    folder: Path, manifest: Manifest, kind: str, channels: Mapping[str, ChannelEntry]
+) -> str | None:
+    derived = next(iter(channels.values())).derived.get("folder")
+    if derived is None or not (folder / derived).is_dir():
+        missing = derived is not None or kind in NEEDED
+        return (
+            f"what {kind} searches is missing; the same build again makes it" if missing else None
+        )
+    store = Store(folder=folder, manifest=manifest)
+    return backend_module(kind).problem(store=store, channels=channels, folder=folder / derived)
 
 
 def _wrong_graph(folder: Path, derived: str | None) -> str | None:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,9 +11,10 @@ import numpy as np
 
 from medrag.errors import IndexFormatError
 from medrag.indexing import durable
+from medrag.indexing.backends import NEEDED, backend_module, grouped, options_stamp
 from medrag.indexing.graph import GraphChannel
 from medrag.indexing.graph_compile import FORMAT, compile_graph
-from medrag.indexing.manifest import Manifest, SegmentEntry, live_rows
+from medrag.indexing.manifest import ChannelEntry, Manifest, SegmentEntry, live_rows
 from medrag.indexing.postings import (
     Postings,
     PostingsWriter,
@@ -24,6 +25,7 @@ from medrag.indexing.postings import (
 )
 from medrag.indexing.segment import FOLDER, Segment
 from medrag.indexing.storage import Store
+from medrag.indexing.vectors import channel_folder
 from medrag.records import Filter
 
 DERIVED = "derived"
@@ -74,8 +76,8 @@ class Derived:
     def refresh(self, manifest: Manifest) -> Manifest:
         """Make anew what is missing or stale.
 
-        Postings are stale if too many removed passages count in them, a graph if any passage came
-        or went since it was compiled.
+        Postings are stale if too many removed passages count in them, a graph, and what a backend
+        of vectors keeps, if any passage came or went since it was made.
         """
         for name in _named(manifest, "lexical"):
             state = self._state(manifest, name)
@@ -83,14 +85,15 @@ class Derived:
                 self._remake(manifest, name)
         for name in _named(manifest, "graph"):
             manifest = self._graph(manifest, name)
+        for kind in grouped(manifest):
+            manifest = self._backend(manifest, kind)
         return manifest
 
     def forget(self, manifest: Manifest) -> Manifest:
         """Let nothing derived count any more, so that `refresh` makes all of it anew."""
         self.close()
-        for kind in ("lexical", "graph"):
-            for name in _named(manifest, kind):
-                manifest = _with_derived(manifest, name, {})
+        for name in manifest.channels:
+            manifest = _with_derived(manifest, name, {})
         return manifest
 
     def close(self) -> None:
@@ -164,6 +167,31 @@ class Derived:
         durable.sync_tree(self.folder / folder)
         return _with_derived(manifest, name, {"folder": folder, "content": content})
 
+    def _backend(self, manifest: Manifest, kind: str) -> Manifest:
+        """Make what a backend keeps for its channels, if vectors came or went since."""
+        channels = grouped(manifest)[kind]
+        stamps = {"content": _content(manifest, channels), "options": options_stamp(channels)}
+        held = next(iter(channels.values())).derived
+        old = self.folder / str(held["folder"]) if held.get("folder") else None
+        missing = not old.is_dir() if old else kind in NEEDED
+        if not missing and all(
+            stamps.items() <= each.derived.items() for each in channels.values()
+        ):
+            return manifest
+        usable = old if old and not missing and held.get("options") == stamps["options"] else None
+        folder = self._new_folder(manifest, kind)
+        (self.folder / folder).mkdir(parents=True)
+        store = Store(folder=self.folder, manifest=manifest)
+        derived: dict[str, object] = dict(stamps)
+        if backend_module(kind).derive(
+            store=store, channels=channels, folder=self.folder / folder, previous=usable
+        ):
+            durable.sync_tree(self.folder / folder)
+            derived["folder"] = folder
+        for name in channels:
+            manifest = _with_derived(manifest, name, derived)
+        return manifest
+
     def _new_folder(self, manifest: Manifest, name: str) -> str:
         number = manifest.generation + 1
         while (self.folder / DERIVED / f"{name}-{number:06d}").exists():
@@ -202,6 +230,20 @@ class _Postings:
     def commit(self) -> None:
         self.state = replace(self.state, stamp=self.writer.commit())
         self.changed = False
+
+
+def _content(manifest: Manifest, channels: Mapping[str, ChannelEntry]) -> str:
+    """Tell apart states of the vectors of channels."""
+    folders = [channel_folder(Path(), name).as_posix() for name in channels]
+    rows = [
+        [
+            segment.name,
+            segment.tombstones,
+            [s.sha256 for n, s in sorted(segment.sums.items()) if n.rpartition("/")[0] in folders],
+        ]
+        for segment in manifest.segments
+    ]
+    return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
 
 def _is_graph(folder: Path) -> bool:

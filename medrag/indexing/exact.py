@@ -1,6 +1,7 @@
 """Exact top-k search by inner product over packed vectors, one row mask per question."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
@@ -8,7 +9,10 @@ from numpy.typing import NDArray
 
 from medrag.errors import IndexFormatError
 from medrag.extras import require
-from medrag.records import ScoredRow
+from medrag.indexing.backends import check_questions
+from medrag.indexing.manifest import ChannelEntry
+from medrag.indexing.storage import Store
+from medrag.records import Embeddings, Filter, ScoredRow
 
 Backend = Literal["numpy", "torch"]
 
@@ -197,3 +201,56 @@ def _merged(one: _Top, two: _Top, k: int) -> _Top:
     scores = np.concatenate((one.scores, two.scores))
     order = np.lexsort((rows, -scores))[:k]
     return _Top(rows[order], scores[order])
+
+
+class ExactSearch:
+    """Search the vectors of a channel exactly.
+
+    A passage, and a question, of several vectors counts with the best pair of them.
+    """
+
+    def __init__(
+        self, *, store: Store, name: str, backend: Backend = "numpy", device: str = "cpu"
+    ) -> None:
+        self.store = store
+        self.name = name
+        self.backend: Backend = backend
+        self.device = device
+
+    def search(
+        self, questions: Embeddings, k: int, filters: Sequence[Filter]
+    ) -> list[list[ScoredRow]]:
+        check_questions(questions, k, self.store.channel(self.name).d, self.name)
+        masks = {wanted: self.store.row_mask(wanted) for wanted in set(filters)}
+        owners = np.repeat(np.arange(len(filters)), questions.lengths)
+        found = search_exact(
+            list(self.store.vectors(self.name)),
+            questions.values,
+            k,
+            [masks[filters[int(owner)]] for owner in owners],
+            backend=self.backend,
+            device=self.device,
+        )
+        return [
+            _best_of([found[each] for each in np.flatnonzero(owners == number)], k)
+            for number in range(len(filters))
+        ]
+
+
+def derive(
+    *, store: Store, channels: Mapping[str, ChannelEntry], folder: Path, previous: Path | None
+) -> bool:
+    return False
+
+
+def problem(*, store: Store, channels: Mapping[str, ChannelEntry], folder: Path) -> str | None:
+    return None
+
+
+def _best_of(rankings: Sequence[Sequence[ScoredRow]], k: int) -> list[ScoredRow]:
+    """Join the rankings of a question's vectors: each row with its best score."""
+    best: dict[int, float] = {}
+    for hit in (hit for ranking in rankings for hit in ranking):
+        best[hit.row] = max(hit.score, best.get(hit.row, hit.score))
+    ordered = sorted(best.items(), key=lambda pair: (-pair[1], pair[0]))
+    return [ScoredRow(row, score) for row, score in ordered[:k]]

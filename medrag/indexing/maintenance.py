@@ -272,7 +272,7 @@ def _size(manifest: Manifest) -> int:
 def _channel(store: Store, name: str) -> dict[str, Any]:
     entry = store.channel(name)
     value: dict[str, Any] = {"kind": entry.kind, "spec": dict(entry.spec)}
-    if entry.kind == "dense":
+    if entry.has_vectors:
         n = sum(int(store.live[block.rows].sum()) for block in store.vectors(name))
         value |= {"encoder": entry.encoder, "d": entry.d, "numerics": entry.numerics}
         return {**value, "n_passages": n}

@@ -80,7 +80,7 @@ class ChannelEntry:
     """A channel and, if it is dense, the encoder whose vectors it holds.
 
     Attributes:
-        spec: what the recipe says; "kind" is "lexical", "graph" or "dense".
+        spec: what the recipe says; "kind" is "lexical", "graph", "dense" or "sparse".
         encoder: name of the encoder: weights, revision, preprocessing, pooling, prompts.
         numerics: data type, device and the like; recorded, never compared.
         derived: what its derived data holds, in words of the channel.
@@ -96,6 +96,23 @@ class ChannelEntry:
     @property
     def kind(self) -> str:
         return str(self.spec["kind"])
+
+    @property
+    def has_vectors(self) -> bool:
+        """Tell whether an encoder fills the channel."""
+        return self.kind in ("dense", "sparse")
+
+    @property
+    def needs_derived(self) -> bool:
+        """Tell whether the channel is searched in what is derived from the segments."""
+        store = self.spec.get("store", "exact")
+        kind = store.get("kind") if isinstance(store, Mapping) else store
+        return not self.has_vectors or (self.kind == "dense" and kind in ("faiss", "qdrant"))
+
+    @property
+    def late_interaction(self) -> bool:
+        """Tell whether scores are sums over the vectors of a question (MaxSim)."""
+        return self.spec.get("interaction") == "sum"
 
 
 @dataclass(frozen=True, slots=True)

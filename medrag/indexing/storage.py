@@ -213,7 +213,7 @@ class Store:
         return tuple(
             name
             for name, entry in self.manifest.channels.items()
-            if entry.kind != "dense" and "folder" not in entry.derived
+            if entry.needs_derived and "folder" not in entry.derived
         )
 
     def derived(self, channel: str) -> Path:

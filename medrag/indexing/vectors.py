@@ -1,6 +1,8 @@
-"""The vectors of one dense channel in one segment: packed, mapped, with the rows they are of.
+"""The vectors of one channel in one segment: packed, mapped, with the rows they are of.
 
-A channel lies in its own folder of the segment, so that it can be added to a finished one.
+A channel lies in its own folder of the segment, so that it can be added to a finished one. A sparse
+vector is kept as rows of two numbers, a term and its weight: terms are below 2**24, so that single
+precision holds them exactly. One without terms is the row (0, 0).
 """
 
 from array import array
@@ -11,10 +13,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from medrag.errors import MedragError
 from medrag.indexing.arrays import ArrayFile, mapped
 from medrag.indexing.manifest import SegmentEntry
-from medrag.protocols import Encoder
-from medrag.records import Passage
+from medrag.protocols import Encoder, SparseEncoder
+from medrag.records import Embeddings, Passage, SparseEmbeddings
 
 ROWS, LENGTHS, VALUES = "rows.npy", "lengths.npy", "values.npy"
 
@@ -79,7 +82,7 @@ class _Waiting(NamedTuple):
 class VectorsWriter:
     """Encode passages in batches into the folder of a channel."""
 
-    def __init__(self, *, folder: Path, encoder: Encoder) -> None:
+    def __init__(self, *, folder: Path, encoder: Encoder | SparseEncoder) -> None:
         folder.mkdir(parents=True)
         self.folder = folder
         self.encoder = encoder
@@ -114,11 +117,11 @@ class VectorsWriter:
     def close(self) -> int:
         """Encode what waits, finish the files, and give the dimension."""
         self._encode()
-        values = self._values or self._opened(self.encoder.encode_passages([]).values.shape[1])
-        values.close()
+        none = self.encoder.encode_passages([])
+        (self._values or self._opened(as_rows(none).shape[1])).close()
         np.save(self.folder / ROWS, np.array(self._rows, dtype=np.int32))
         np.save(self.folder / LENGTHS, np.array(self._lengths, dtype=np.int32))
-        return values.row[0]
+        return none.d if isinstance(none, SparseEmbeddings) else int(none.values.shape[1])
 
     def discard(self) -> None:
         """Close the files, for the folder to be deleted."""
@@ -139,19 +142,43 @@ class VectorsWriter:
 
     def _encoded(self, passages: list[Passage]) -> list[Floats]:
         embeddings = self.encoder.encode_passages(passages)
-        lengths = np.asarray(embeddings.lengths)
+        sparse = isinstance(embeddings, SparseEmbeddings)
+        lengths = np.maximum(embeddings.lengths, 1) if sparse else np.asarray(embeddings.lengths)
         if len(lengths) != len(passages) or lengths.min() < 1:
             raise ValueError(
                 f"{self.encoder.name} gave {len(lengths)} lengths for {len(passages)} passages, "
                 "each of which must have at least one vector"
             )
-        if not np.isfinite(embeddings.values).all():
-            raise ValueError(
-                f"{self.encoder.name} gave a vector that is not finite, for one of the passages "
-                f"{passages[0].id} to {passages[-1].id}"
-            )
-        return np.split(embeddings.values, np.cumsum(lengths)[:-1])
+        values = np.split(as_rows(embeddings), np.cumsum(lengths)[:-1])
+        for passage, each in zip(passages, values, strict=True):
+            self._check(passage, each, sparse=sparse)
+        return values
+
+    def _check(self, passage: Passage, values: Floats, *, sparse: bool) -> None:
+        """Refuse a vector that would poison every search."""
+        if not np.isfinite(values).all():
+            problem = "a vector that is not finite"
+        elif not sparse and not values.any(axis=1).all():
+            problem = "a vector of zeros, which is like nothing"
+        else:
+            return
+        source = passage.source
+        raise MedragError(
+            f"{self.encoder.name} gave {problem} for passage {passage.id} ({passage.kind} of "
+            f"{source.document} in corpus {source.corpus!r}); nothing of its file was indexed. Is "
+            "its picture or text broken? Leave the file out, or use another encoder"
+        )
 
     def _opened(self, d: int) -> ArrayFile:
         self._values = ArrayFile(self.folder / VALUES, dtype="<f4", row=(d,))
         return self._values
+
+
+def as_rows(embeddings: Embeddings | SparseEmbeddings) -> Floats:
+    """Give the rows that are kept of vectors, in the order of their inputs."""
+    if isinstance(embeddings, Embeddings):
+        return embeddings.values
+    pairs = np.stack((embeddings.terms.astype(np.float32), embeddings.weights), axis=1)
+    # Where an input without terms would stand, the row (0, 0) goes in.
+    starts = np.cumsum(embeddings.lengths) - embeddings.lengths
+    return np.insert(pairs, starts[embeddings.lengths == 0], 0.0, axis=0)

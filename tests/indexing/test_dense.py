@@ -3,8 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from medrag.errors import IndexFormatError
+from medrag.errors import IndexFormatError, MedragError
 from medrag.indexing.dense import DenseChannel
+from medrag.indexing.exact import ExactSearch
 from medrag.indexing.storage import Store, open_store
 from medrag.indexing.vectors import VectorsWriter
 from medrag.protocols import Side
@@ -46,8 +47,12 @@ def store(tmp_path: Path) -> Store:
 def test_it_keeps_the_promises_of_a_channel(store: Store, backend: str) -> None:
     check_channel(
         DenseChannel(
-            store=store, name="words", encoder=WordEncoder(), side="text", backend=backend
-        ),  # type: ignore[arg-type]
+            store=store,
+            name="words",
+            encoder=WordEncoder(),
+            side="text",
+            vectors=ExactSearch(store=store, name="words", backend=backend),  # type: ignore[arg-type]
+        ),
         [Question(text="effusion"), Question(text="white matter lung")],
         n_rows=store.n_rows,
         masks=[(wanted, store.row_mask(wanted)) for wanted in FILTERS],
@@ -86,17 +91,23 @@ def test_the_test_encoder_keeps_the_promises_of_an_encoder(store: Store) -> None
     check_encoder(WordEncoder(), list(store.passages), questions, "text")
 
 
-@pytest.mark.parametrize("fault", ["nan", "none"])
-def test_a_broken_vector_never_enters_an_index(tmp_path: Path, fault: str) -> None:
+@pytest.mark.parametrize(
+    ("value", "length", "told"),
+    [
+        (np.nan, 1, "not finite for passage id .text of d in corpus 'c'"),
+        (0.0, 1, "zeros, which is like nothing for passage id"),
+        (1.0, 0, "at least one vector"),
+    ],
+)
+def test_a_broken_vector_never_enters_an_index(
+    tmp_path: Path, value: float, length: int, told: str
+) -> None:
     class Broken(WordEncoder):
         def encode_passages(self, passages: list[Passage]) -> Embeddings:  # type: ignore[override]
-            values = np.full((len(passages), 2), np.nan, dtype=np.float32)
-            lengths = np.full(len(passages), 1, dtype=np.int32)
-            return (
-                Embeddings(values, lengths) if fault == "nan" else Embeddings(values, lengths - 1)
-            )
+            values = np.full((len(passages), 2), value, dtype=np.float32)
+            return Embeddings(values, np.full(len(passages), length, dtype=np.int32))
 
     writer = VectorsWriter(folder=tmp_path / "v", encoder=Broken())
     writer.add(0, Passage("id", "text", "x", Source("c", "d", "s")))
-    with pytest.raises(ValueError, match="not finite" if fault == "nan" else "at least one vector"):
+    with pytest.raises((ValueError, MedragError), match=told):
         writer.close()
