@@ -14,6 +14,7 @@ from medrag.indexing.dense import DenseChannel
 from medrag.indexing.lexical import LexicalChannel
 from medrag.indexing.manifest import read_manifest
 from medrag.indexing.storage import Store, open_store
+from medrag.indexing.vectors import BATCH
 from medrag.records import Corpus, Filter, Question, Skipped
 from tests.indexing.library import (
     LEXICAL,
@@ -113,7 +114,8 @@ def test_a_passage_whose_title_changed_is_encoded_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize("fault", ["fail", "crash"])
 def test_a_file_that_fails_enters_not_at_all_and_is_tried_again(tmp_path: Path, fault: str) -> None:
     encoder = WordEncoder()
-    many = [f"passage {n}" for n in range(40)]
+    # More than are encoded at once, so that some vectors are written and must be taken back.
+    many = [f"passage {n}" for n in range(BATCH + 10)]
     lines = {"a.lines": ["effusion"], "b.lines": [*many, {fault: "bad luck"}], "c.lines": ["cell"]}
     index, root = tmp_path / "index", tmp_path / "in"
     report = build_lines(index, root, lines, channels=lexical_and_words(encoder))
@@ -126,7 +128,7 @@ def test_a_file_that_fails_enters_not_at_all_and_is_tried_again(tmp_path: Path, 
     report = build_lines(index, root, {"b.lines": many}, channels=lexical_and_words(encoder))
     assert (report.added, report.unchanged, report.failed) == (1, 2, ())
     assert read_manifest(index).failures == ()
-    assert len(texts(index)) == 42
+    assert len(texts(index)) == BATCH + 12
 
 
 def test_a_changed_file_that_fails_keeps_what_the_index_had_of_it(tmp_path: Path) -> None:

@@ -17,13 +17,13 @@ from medrag.config.cards import planned_card, read_card
 from medrag.config.channels import channel_specs
 from medrag.config.components import planned
 from medrag.config.discovery import discover, matches
-from medrag.config.index import TRUST_VARIABLE, refuse_foreign_code
 from medrag.config.lookup import found
 from medrag.config.pipelines import planned_pipeline
 from medrag.config.place import Place
 from medrag.config.reading import MAX_BYTES, parse_mapping, read_mapping
 from medrag.config.recipes import planned_channels, planned_index
 from medrag.config.tables import TABLES, constructor
+from medrag.config.trust import TRUST_VARIABLE, refuse_foreign_code
 from medrag.config.values import converted
 from medrag.encoding.descriptor import DescriptorEncoder
 from medrag.errors import RecipeError

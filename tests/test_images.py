@@ -7,6 +7,7 @@ import struct
 import subprocess
 import sys
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +27,8 @@ from medrag.images import (
     format_of,
     hamming,
     identified,
+    kept_open,
+    page_size,
     perceptual_hash,
     pixel_sha256,
     read_image,
@@ -233,6 +236,33 @@ def test_a_box_on_a_page_is_in_points_of_the_page_as_displayed(pdf: Path) -> Non
     # Turned clockwise, the page is 100 wide: x becomes 100 - y, and y becomes x.
     turned = read_image(ImageRef(str(pdf), page=2, box=(30, 20, 70, 60)), dpi=72)
     assert (turned == [255, 0, 0]).all()
+
+
+def test_a_page_is_measured_as_it_is_displayed(tmp_path: Path) -> None:
+    with pymupdf.open() as document:
+        sheet = document.new_page(width=300, height=400)
+        sheet.set_cropbox(pymupdf.Rect(10, 20, 110, 320))
+        sheet.set_rotation(90)
+        document.save(tmp_path / "turned.pdf")
+    assert page_size(tmp_path / "turned.pdf", 1) == (300, 100)
+
+
+def test_a_pdf_that_is_kept_open_gives_the_same_pages(pdf: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.pdf"
+    with pymupdf.open() as document:
+        document.new_page(width=50, height=60)
+        document.save(other)
+    refs = [ImageRef(str(path), page=1) for path in (pdf, other, pdf)]
+    apart = [read_image(ref) for ref in refs]
+    with kept_open(), kept_open(), ThreadPoolExecutor(2) as pool:
+        together = list(pool.map(read_image, refs * 3))
+        with pytest.raises(InputFileError, match="page 9"):
+            read_image(ImageRef(str(pdf), page=9))
+        with pytest.raises(InputFileError, match="does not exist"):
+            read_image(ImageRef(str(tmp_path / "none.pdf"), page=1))
+        np.testing.assert_array_equal(read_image(refs[0]), apart[0])
+    for one, expected in zip(together, apart * 3, strict=True):
+        np.testing.assert_array_equal(one, expected)
 
 
 @pytest.mark.parametrize(

@@ -1,34 +1,16 @@
-"""Channels of an index: which a build may make, and vectors for segments that lack them."""
+"""Channels of an index: which a build may make."""
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
 from pathlib import Path
 
 from medrag.build.plan import ChannelPlan
-from medrag.build.shard import Identity, identity_of
 from medrag.errors import RecipeError
-from medrag.images import resolved
-from medrag.indexing import durable
-from medrag.indexing.manifest import ChannelEntry, SegmentEntry, live_rows
-from medrag.indexing.segment import FOLDER, file_sums
-from medrag.indexing.storage import Store
-from medrag.indexing.vectors import VectorsWriter, channel_folder
-from medrag.indexing.writing import IndexWriter
-from medrag.protocols import Encoder
-from medrag.records import Passage
+from medrag.indexing.manifest import ChannelEntry
 
 KINDS = ("lexical", "dense", "sparse", "graph")
 ENCODED = ("dense", "sparse")
 _NAME = re.compile("[A-Za-z0-9_]+(-[A-Za-z0-9_]+)*")
-
-
-@dataclass(frozen=True, slots=True)
-class AddedVectors:
-    """Passages that got vectors, and whose."""
-
-    n: int
-    identity: Identity
 
 
 def check_channels(
@@ -60,38 +42,3 @@ def check_channels(
                 f"{folder} has the channel {name!r}, which this build was not given; give it as "
                 "well, so that new passages get their vectors"
             )
-
-
-def add_vectors(
-    writer: IndexWriter,
-    channel: str,
-    segment: SegmentEntry,
-    encoder: Encoder,
-    advance: Callable[[], None],
-) -> AddedVectors:
-    """Encode the live passages of a finished segment, without reading their files again.
-
-    A passage whose picture is not where it was is left without vectors; its text is untouched.
-    """
-    store = Store(folder=writer.folder, manifest=writer.manifest)
-    place = writer.manifest.segments.index(segment)
-    unfinished = writer.new_folder(f"{segment.serial}-{channel}")
-    vectors = VectorsWriter(folder=unfinished, encoder=encoder)
-    for row, passage in store.segments[place].passages(live_rows(segment)):
-        if encoder.encodes(passage):
-            there = resolved(passage, store.corpus_root(passage.source.corpus))
-            if _pictures_exist(there):
-                vectors.add(row, there)
-        advance()
-    n = vectors.n
-    identity = identity_of(encoder, vectors.close())
-    durable.sync_tree(unfinished)
-    target = channel_folder(writer.folder / FOLDER / segment.name, channel)
-    sums = {f"{target.name}/{name}": each for name, each in file_sums(unfinished).items()}
-    durable.move(unfinished, target)
-    writer.replace_segment(replace(segment, sums={**segment.sums, **sums}))
-    return AddedVectors(n, identity)
-
-
-def _pictures_exist(passage: Passage) -> bool:
-    return all(Path(image.path).is_file() for image in passage.images)

@@ -1,25 +1,33 @@
 """Build or update an index: decide what is new, read it in shards, make each count in order."""
 
-import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from medrag.build.channels import add_vectors, check_channels
+from medrag.build.channels import check_channels
+from medrag.build.completing import VectorsResult, encode_segment, take_vectors, vectors_task
 from medrag.build.known import OldRows
 from medrag.build.pictures import pictures_beside, stamped
 from medrag.build.plan import ChannelPlan, Planned, SourceFile, planned, shards
 from medrag.build.report import BuildReport, FileReport, Outcome
 from medrag.build.shard import Identity, ReadFile, ShardReader, ShardResult, ShardTask
+from medrag.build.telling import Telling
 from medrag.codec import to_json
 from medrag.errors import InputFileError
 from medrag.indexing import durable
 from medrag.indexing.dense import check_encoder
 from medrag.indexing.maintenance import stored_root, summed
-from medrag.indexing.manifest import ChannelEntry, CorpusEntry, Covered, Failure, SegmentEntry
+from medrag.indexing.manifest import (
+    ChannelEntry,
+    CorpusEntry,
+    Covered,
+    Failure,
+    SegmentEntry,
+    n_live,
+)
 from medrag.indexing.segment import FOLDER, Segment
 from medrag.indexing.storage import Store
 from medrag.indexing.vectors import has_channel
@@ -27,6 +35,9 @@ from medrag.indexing.writing import IndexWriter, index_writer
 from medrag.ingestion.sources import file_sha256
 from medrag.protocols import Ingestor, Progress
 from medrag.records import Corpus, Skipped
+
+if TYPE_CHECKING:
+    from medrag.build.pool import Crew, Engine
 
 Key = tuple[str, str]
 
@@ -38,7 +49,9 @@ def build(
     ingestor: Callable[[SourceFile], Ingestor],
     channels: Mapping[str, ChannelPlan],
     workers: int = 1,
+    engine: "Engine" = "local",
     progress: Progress | None = None,
+    say: Callable[[str], None] | None = None,
     unknown: Sequence[Skipped] = (),
     prune: bool = False,
     key: str = "",
@@ -55,6 +68,9 @@ def build(
         ingestor: makes the ingestor of a file; with several workers it crosses to processes.
         channels: every dense channel of the index must be among them.
         workers: processes that read and encode; the index is the same for any number.
+        engine: "local" for processes of this machine, "ray" for actors on a Ray cluster; the index
+            is the same.
+        say: takes a line about each channel whose vectors will take long.
         unknown: files that no ingestor knows, to be kept in the manifest.
         prune: remove the files that the index holds and `files` lacks; else only report them.
         key: fingerprint of the key of pseudonyms; "" if nobody is named.
@@ -64,18 +80,23 @@ def build(
         IndexFormatError: if the index is damaged, another encoder made one of its channels, or
             another key the pseudonyms in it.
         RecipeError: if the plan contradicts itself or the index.
-        ValueError: if workers is below 1.
+        MissingExtraError: if Ray is asked for and not installed.
+        MedragError: if a worker was killed for good, or a machine of the cluster lacks a folder.
+        ValueError: if workers is below 1, or there is no such engine.
     """
-    if workers < 1:
-        raise ValueError(f"workers must be at least 1, got {workers}")
+    # Imported late: a process that only opens indexes needs no pool of processes.
+    from medrag.build.pool import Crew
+
+    crew = Crew(workers=workers, engine=engine)
     start = time.perf_counter()
     plan = planned(files)
     with index_writer(folder) as writer:
-        run = _Build(writer, plan, channels, ingestor, progress)
+        telling = Telling(progress=progress, say=say, workers=workers, here=crew.here)
+        run = _Build(writer, plan, channels, ingestor, telling)
         run.check_key(key)
         run.prepare(unknown, prune)
-        run.read(workers)
-        run.complete()
+        run.read(crew)
+        run.complete(crew)
         writer.finish()
         return run.report(tuple(unknown), prune, time.perf_counter() - start)
 
@@ -89,17 +110,18 @@ class _Build:
         plan: Sequence[Planned],
         channels: Mapping[str, ChannelPlan],
         ingestor: Callable[[SourceFile], Ingestor],
-        progress: Progress | None,
+        telling: Telling,
     ) -> None:
         self.writer = writer
         self.plan = plan
         self.channels = channels
-        self.progress = progress
+        self.telling = telling
         self.reader = ShardReader(
             ingestor=ingestor,
             encoders={n: c.encoder for n, c in channels.items() if c.encoder is not None},
-            page_read=lambda: self._advance("pages"),
-            file_read=lambda: self._advance("files"),
+            page_read=telling.page_read,
+            file_read=telling.file_read,
+            encoded=telling.encoded,
         )
         self.held = writer.covered()
         self.rows: dict[Key, FileReport] = {}
@@ -132,30 +154,35 @@ class _Build:
             if (old := self._unchanged(each)) is not None:
                 self.rows[each.key] = _row_of(old, "unchanged")
 
-    def read(self, workers: int) -> None:
+    def read(self, crew: "Crew") -> None:
         """Read what is new or changed, a segment per shard, each committed in its turn."""
         tasks = list(self._tasks())
         if not tasks:
             return
-        # Imported late: a process that only opens indexes needs no pool of processes.
-        from medrag.build.pool import read_all
-
-        n_files = sum(len(task.files) for task in tasks)
-        with self._stages(files=n_files, pages=None):
-            for result in read_all(tasks, self.reader, workers):
-                if workers > 1:
-                    self._advance("files", len(result.files))
-                    pages = sum(f.covered.pages for f in result.files if f.covered)
-                    self._advance("pages", pages)
+        files = [each.file for task in tasks for each in task.files]
+        with self.telling.reading(files, list(self.reader.factories)):
+            for result in crew.perform(ShardReader.read, tasks, self.reader):
+                self.telling.shard_read(result)
                 self._take(result)
 
-    def complete(self) -> None:
-        """Compute the vectors of channels that older segments lack."""
-        for name in self.reader.factories:
-            lacking = [s for s in self.writer.manifest.segments if not has_channel(s, name)]
-            if lacking:
-                with self._stages(**{f"channel {name}": sum(s.n for s in lacking)}):
-                    self.encoded[name] = sum(self._encode(name, s) for s in lacking)
+    def complete(self, crew: "Crew") -> None:
+        """Compute the vectors of channels that older segments lack, each committed in its turn."""
+        tasks = [
+            vectors_task(self.writer, name, segment)
+            for name in self.reader.factories
+            for segment in self.writer.manifest.segments
+            if not has_channel(segment, name)
+        ]
+        if not tasks:
+            return
+        passages: Counter[str] = Counter()
+        for task in tasks:
+            passages[task.channel] += n_live(task.segment)
+        self.encoded = dict.fromkeys(passages, 0)
+        with self.telling.completing(passages):
+            for result in crew.perform(encode_segment, tasks, self.reader):
+                self.telling.segment_encoded(result)
+                self._take_vectors(result)
 
     def report(self, unknown: tuple[Skipped, ...], pruned: bool, seconds: float) -> BuildReport:
         """Sum up, in the order of the files."""
@@ -277,31 +304,12 @@ class _Build:
             ),
         )
 
-    def _encode(self, name: str, segment: SegmentEntry) -> int:
-        encoder = self.reader.encoder(name)
-        stage = f"channel {name}"
-        added = add_vectors(self.writer, name, segment, encoder, lambda: self._advance(stage))
-        self._identify(name, added.identity)
+    def _take_vectors(self, result: VectorsResult) -> None:
+        """Make the vectors of a segment count."""
+        self._identify(result.channel, result.identity)
+        take_vectors(self.writer, result)
+        self.encoded[result.channel] += result.n
         self.writer.commit()
-        return added.n
-
-    def _advance(self, stage: str, n: int = 1) -> None:
-        if self.progress is not None and n:
-            self.progress.advance(stage, n)
-
-    @contextlib.contextmanager
-    def _stages(self, **totals: int | None) -> Iterator[None]:
-        """Show stages, named by what they count, while work runs."""
-        if self.progress is None:
-            yield
-            return
-        for stage, total in totals.items():
-            self.progress.start(stage, total, stage.partition(" ")[0])
-        try:
-            yield
-        finally:
-            for stage in totals:
-                self.progress.finish(stage)
 
 
 def _row_of(file: Covered, outcome: Outcome) -> FileReport:

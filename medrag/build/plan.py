@@ -88,7 +88,7 @@ def shards(files: Sequence[Planned]) -> Iterator[list[Planned]]:
     shard: list[Planned] = []
     work = 0
     for each in files:
-        cost = _work(each.file)
+        cost = work_of(each.file)
         if shard and (len(shard) == SHARD_FILES or work + cost > SHARD_WORK):
             yield shard
             shard, work = [], 0
@@ -98,7 +98,7 @@ def shards(files: Sequence[Planned]) -> Iterator[list[Planned]]:
         yield shard
 
 
-def _work(file: SourceFile) -> int:
+def work_of(file: SourceFile) -> int:
     try:
         return file.path.stat().st_size * _WORK_PER_BYTE.get(file.kind, 1)
     except OSError:

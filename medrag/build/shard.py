@@ -5,10 +5,12 @@ import errno
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
+from medrag.build.estimating import NOTHING, Effort
 from medrag.build.identify import PictureNames
 from medrag.build.known import KnownVectors, OldRows
 from medrag.build.pictures import pictures_beside, stamped
@@ -19,7 +21,7 @@ from medrag.indexing.manifest import Covered
 from medrag.indexing.segment import Mark, SegmentWriter, id_bytes
 from medrag.indexing.vectors import VectorsWriter, channel_folder
 from medrag.ingestion.sources import file_sha256
-from medrag.protocols import Encoder, Ingestor
+from medrag.protocols import Encoder, Ingestor, SparseEncoder
 from medrag.records import Passage, Skipped
 
 _LOG = logging.getLogger(__name__)
@@ -75,12 +77,14 @@ class ShardResult:
     n: int
     files: tuple[ReadFile, ...]
     encoders: Mapping[str, Identity] = field(hash=False)
+    efforts: Mapping[str, Effort] = field(default_factory=dict, hash=False)
 
 
 class ShardReader:
     """Read shards with ingestors, and encoders that are made once, when first needed.
 
-    `page_read` and `file_read` are called with every page and file as it comes.
+    `page_read` and `file_read` are called with every page and file as it comes, `encoded` with the
+    channel of every batch and what it took.
     """
 
     def __init__(
@@ -90,12 +94,16 @@ class ShardReader:
         encoders: Mapping[str, EncoderOf],
         page_read: Callable[[], None] = lambda: None,
         file_read: Callable[[], None] = lambda: None,
+        encoded: Callable[[str, Effort], None] = lambda *_: None,
     ) -> None:
         self.ingestor = ingestor
         self.factories = encoders
         self.page_read = page_read
         self.file_read = file_read
+        self.encoded = encoded
         self._encoders: dict[str, Encoder] = {}
+        self._warm: set[str] = set()
+        self._efforts: dict[str, Effort] = {}
 
     def encoder(self, channel: str) -> Encoder:
         if channel not in self._encoders:
@@ -104,12 +112,35 @@ class ShardReader:
 
     def read(self, task: ShardTask) -> ShardResult:
         """Write the passages of every file that can be read, and their vectors."""
-        shard = _Shard(task, {name: self.encoder(name) for name in self.factories})
+        for name in self.factories:
+            self.encoder(name)
+        shard = _Shard(task, self)
         files = []
-        for planned in task.files:
-            files.append(self._read(shard, planned))
-            self.file_read()
-        return ShardResult(task.folder, shard.segment.n, tuple(files), shard.close())
+        with shard.discarded_on_error():
+            for planned in task.files:
+                files.append(self._read(shard, planned))
+                self.file_read()
+            encoders = shard.close()
+        return ShardResult(task.folder, shard.segment.n, tuple(files), encoders, self.efforts())
+
+    def vectors_writer(self, channel: str, folder: Path) -> VectorsWriter:
+        """Begin the vectors of a channel in a new folder."""
+        heard = partial(self._heard, channel)
+        return VectorsWriter(folder=folder, encoder=self.encoder(channel), encoded=heard)
+
+    def efforts(self) -> dict[str, Effort]:
+        """Tell what was encoded since the last call, by channel."""
+        efforts, self._efforts = self._efforts, {}
+        return efforts
+
+    def _heard(self, channel: str, passages: Sequence[Passage], seconds: float, size: int) -> None:
+        n, characters = len(passages), sum(len(each.text) for each in passages)
+        # The first batch loads the model, which says nothing about the pace of the others.
+        timed = (n, seconds) if channel in self._warm else (0, 0.0)
+        self._warm.add(channel)
+        effort = Effort(n, characters, size, *timed)
+        self._efforts[channel] = self._efforts.get(channel, NOTHING) + effort
+        self.encoded(channel, effort)
 
     def _read(self, shard: "_Shard", planned: Planned) -> ReadFile:
         start = time.perf_counter()
@@ -157,7 +188,7 @@ class ShardReader:
             yield from names.named(each) if isinstance(each, Passage) else (each,)
 
 
-def identity_of(encoder: Encoder, d: int) -> Identity:
+def identity_of(encoder: Encoder | SparseEncoder, d: int) -> Identity:
     return Identity(encoder.name, encoder.normalised, d, str(getattr(encoder, "numerics", "")))
 
 
@@ -222,16 +253,15 @@ def _said(skipped: Skipped) -> str:
 class _Shard:
     """The segment that is being written, with the vectors of its channels."""
 
-    def __init__(self, task: ShardTask, encoders: Mapping[str, Encoder]) -> None:
+    def __init__(self, task: ShardTask, reader: ShardReader) -> None:
         self.segment = SegmentWriter(task.folder)
         self._task = task
-        self._encoders = encoders
+        self._channels = {
+            name: reader.vectors_writer(name, channel_folder(task.folder, name))
+            for name in reader.factories
+        }
         self._seen: set[bytes] = set()
         self._old: KnownVectors | None = None
-        self._channels = {
-            name: VectorsWriter(folder=channel_folder(task.folder, name), encoder=encoder)
-            for name, encoder in encoders.items()
-        }
 
     def begin(self, planned: Planned) -> int:
         """Turn to the next file, and give the row that its passages begin at."""
@@ -247,7 +277,7 @@ class _Shard:
                 return Skipped(passage.source, "duplicate", f"passage {passage.id} once more")
             row = self.segment.add(passage)
         self._seen.add(identifier)
-        wanted = [name for name, each in self._encoders.items() if each.encodes(passage)]
+        wanted = [name for name, each in self._channels.items() if each.encoder.encodes(passage)]
         if wanted:
             there = resolved(passage, planned.file.corpus.root)
             for name in wanted:
@@ -262,10 +292,21 @@ class _Shard:
         for writer in self._channels.values():
             writer.truncate(mark.row)
 
+    @contextlib.contextmanager
+    def discarded_on_error(self) -> Iterator[None]:
+        """Close the files of a shard that is given up, so that its folder can be deleted."""
+        try:
+            yield
+        except BaseException:
+            self.segment.discard()
+            for writer in self._channels.values():
+                writer.discard()
+            raise
+
     def close(self) -> dict[str, Identity]:
         """Finish the folder; gives the encoder of each channel."""
         identities = {}
         for name, writer in self._channels.items():
-            identities[name] = identity_of(self._encoders[name], writer.close())
+            identities[name] = identity_of(writer.encoder, writer.close())
         self.segment.close()
         return identities

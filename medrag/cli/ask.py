@@ -1,6 +1,6 @@
 """`medrag search` and `medrag ask`: a ranking, and a cited answer."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +11,7 @@ from medrag.errors import MedragError
 
 if TYPE_CHECKING:
     from medrag.config import Index
-    from medrag.records import Answer, Filter, Hit, Passage
+    from medrag.records import Answer, Filter, Hit, Passage, Region
 
 Images = Annotated[
     list[Path] | None,
@@ -47,6 +47,9 @@ def search(
     kind: Kinds = None,
     domain: Domains = None,
     corpus: Corpora = None,
+    boxes: Annotated[
+        bool, typer.Option("--boxes", help="Say where on a page a page encoder found the text.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Rank the passages of an index for a text, a picture, or both."""
@@ -59,10 +62,11 @@ def search(
         check_names("channel", channel, index.channels)
         wanted = _filter(index, kind, domain, corpus)
         hits = index.search(text, image=image, k=k, channels=channel, filter=wanted)
+        shown = {hit.rank: index.boxes(text, hit) for hit in hits if boxes and text}
     if as_json:
-        show_json(search_json(text, hits))
+        show_json(search_json(text, hits, shown if boxes else None))
     elif hits:
-        show("\n".join(_hit_lines(hits)))
+        show("\n".join(_hit_lines(hits, shown)))
     else:
         message("nothing found")
 
@@ -165,11 +169,14 @@ def _words(passage: "Passage") -> str:
     return passage.text or ", ".join(image.path for image in passage.images)
 
 
-def _hit_lines(hits: Iterable["Hit"]) -> Iterable[str]:
+def _hit_lines(hits: Iterable["Hit"], boxes: Mapping[int, Sequence["Region"]]) -> Iterable[str]:
     for hit in hits:
         parts = ", ".join(f"{name} {part.rank}" for name, part in hit.parts.items())
         yield table([[f"{hit.rank}.", f"{hit.score:.4f}", f"{place_of(hit.passage)} ({parts})"]])
         yield f"    {shortened(_words(hit.passage), _WIDTH)}"
+        for region in boxes.get(hit.rank, ()):
+            corners = ", ".join(f"{each:.0f}" for each in region.box or ())
+            yield f"    most like the text: box {corners}"
 
 
 def _need_question(text: str, *images: Path | None) -> None:

@@ -1,10 +1,11 @@
 """`medrag index`: build an index and look after it."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -19,7 +20,21 @@ app = typer.Typer(help="Build and keep an index.", no_args_is_help=True, rich_ma
 
 Name = Annotated[str, typer.Argument(help="A name under ./indexes, or a folder.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Workers = Annotated[int, typer.Option(min=1, help="Processes that read files.")]
+Workers = Annotated[int, typer.Option(min=1, help="Processes that read files and encode.")]
+EngineName = Annotated[
+    Literal["local", "ray"],
+    typer.Option(
+        "--engine", help="Where they run: here, or on a Ray cluster that sees the same paths."
+    ),
+]
+Cache = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="<path>",
+        help="Keep vectors in this folder, outside the index, so that nothing is encoded twice; by "
+        "default that of MEDRAG_CACHE, if any.",
+    ),
+]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit 1 if anything could not be read.")]
 KeepAll = Annotated[
     bool,
@@ -61,6 +76,8 @@ def build(
     ] = False,
     keep_all: KeepAll = False,
     workers: Workers = 1,
+    engine: EngineName = "local",
+    cache: Cache = None,
     strict: Strict = False,
     as_json: AsJson = False,
 ) -> None:
@@ -82,7 +99,10 @@ def build(
             channels=channel or None,
             stores=store_specs(store or ()),
             workers=workers,
+            engine=engine,
+            cache=cache,
             progress=bars,
+            say=bars.say,
             prune=prune,
             keep_all=keep_all,
         )
@@ -95,6 +115,8 @@ def add(
     sources: Annotated[list[Path], typer.Argument(help="Files, folders or corpus cards to add.")],
     keep_all: KeepAll = False,
     workers: Workers = 1,
+    engine: EngineName = "local",
+    cache: Cache = None,
     strict: Strict = False,
     as_json: AsJson = False,
 ) -> None:
@@ -108,7 +130,10 @@ def add(
             sources=sources,
             channels={each: entry.spec for each, entry in index.store.manifest.channels.items()},
             workers=workers,
+            engine=engine,
+            cache=cache,
             progress=bars,
+            say=bars.say,
             keep_all=keep_all,
         )
     # What is added stands beside the rest: that was not to be given.
@@ -137,6 +162,13 @@ def remove(
     else:
         documents_removed = number(len(removed.documents), "document")
         show(f"removed {documents_removed}, {number(removed.n_passages, 'passage')}")
+    from medrag.config.building import CACHE_VARIABLE
+
+    if purge and (cache := os.environ.get(CACHE_VARIABLE)):
+        message(
+            f"vectors of them may remain in {cache} ({CACHE_VARIABLE}), which is not part of the "
+            "index; delete that folder to purge them, too"
+        )
 
 
 @app.command()

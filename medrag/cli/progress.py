@@ -4,6 +4,8 @@ import sys
 from types import TracebackType
 from typing import Any
 
+from medrag.cli.output import message, printable
+
 
 class Bars:
     """A `Progress` of rich bars: done, rate, remaining time. Use it as a context manager.
@@ -29,6 +31,13 @@ class Bars:
     ) -> None:
         if self._bars is not None:
             self._bars.stop()
+
+    def say(self, text: str) -> None:
+        """Print a line, above the bars if there are any."""
+        if self._bars is not None:
+            self._bars.console.print(printable(text), markup=False, highlight=False)
+        else:
+            message(text)
 
     def start(self, stage: str, total: int | None, unit: str) -> None:
         if self._bars is not None and stage not in self._tasks:

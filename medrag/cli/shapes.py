@@ -8,9 +8,17 @@ from medrag.places import place_in_document
 from medrag.records import Answer, Claim, Hit, Part, Passage, Region, Source
 
 
-def search_json(query: str, hits: Sequence[Hit]) -> Json:
-    """{"query", "hits": [hit]}."""
-    return {"query": query, "hits": [hit_json(hit) for hit in hits]}
+def search_json(
+    query: str, hits: Sequence[Hit], boxes: Mapping[int, Sequence[Region]] | None = None
+) -> Json:
+    """{"query", "hits": [hit]}; with boxes by rank, a hit has "boxes": [{"page", "box"}]."""
+    found = [hit_json(hit) for hit in hits]
+    if boxes is not None:
+        found = [
+            {**each, "boxes": to_json(boxes.get(hit.rank, ()))}
+            for each, hit in zip(found, hits, strict=True)
+        ]
+    return {"query": query, "hits": found}
 
 
 def hit_json(hit: Hit) -> Json:

@@ -136,8 +136,13 @@ def info_table(info: Mapping[str, Any]) -> str:
 
 
 def _channel_row(name: str, channel: Mapping[str, Any]) -> tuple[str, str, str]:
-    n = channel.get("n_passages")
-    return name, channel["kind"], "" if n is None else number(n, "passage")
+    n, derived = channel.get("n_passages"), channel.get("derived_bytes")
+    parts = [
+        "" if n is None else number(n, "passage"),
+        f"searched by {channel['store']}" if "store" in channel else "",
+        f"{derived / 1e6:.1f} MB derived" if derived else "",
+    ]
+    return name, channel["kind"], ", ".join(part for part in parts if part)
 
 
 def _corpus_row(folder: str, name: str, corpus: Mapping[str, Any]) -> tuple[str, str, str]:

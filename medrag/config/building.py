@@ -1,7 +1,7 @@
 """Build an index from files, folders, cards, or a recipe."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,12 +16,15 @@ from medrag.config.place import Place, unknown
 from medrag.config.recipes import ChannelRecipe, planned_channels, read_index_recipe
 from medrag.errors import RecipeError
 from medrag.identity import fingerprint, load_key
-from medrag.protocols import Ingestor, Progress
+from medrag.protocols import Encoder, Ingestor, Progress
 from medrag.records import Corpus
 
 if TYPE_CHECKING:
     from medrag.build import BuildReport
+    from medrag.build.pool import Engine
     from medrag.indexing.manifest import Manifest
+
+CACHE_VARIABLE = "MEDRAG_CACHE"
 
 Channels = Mapping[str, Any] | Sequence[str]
 
@@ -34,7 +37,10 @@ def build_index(
     channels: Channels | None = None,
     stores: Mapping[str, Any] | None = None,
     workers: int = 1,
+    engine: "Engine" = "local",
+    cache: str | Path | None = None,
     progress: Progress | None = None,
+    say: Callable[[str], None] | None = None,
     prune: bool = False,
     keep_all: bool = False,
 ) -> Index:
@@ -46,7 +52,10 @@ def build_index(
         channels=channels,
         stores=stores,
         workers=workers,
+        engine=engine,
+        cache=cache,
         progress=progress,
+        say=say,
         prune=prune,
         keep_all=keep_all,
     )
@@ -61,7 +70,10 @@ def update_index(
     channels: Channels | None = None,
     stores: Mapping[str, Any] | None = None,
     workers: int = 1,
+    engine: "Engine" = "local",
+    cache: str | Path | None = None,
     progress: Progress | None = None,
+    say: Callable[[str], None] | None = None,
     prune: bool = False,
     keep_all: bool = False,
 ) -> "BuildReport":
@@ -76,7 +88,14 @@ def update_index(
             Channels that the index has already stay in any case.
         stores: where the vectors of channels are searched, as `store` in a recipe says it, by
             channel; "" for every dense channel. None leaves it as it is.
-        workers: processes that read files.
+        workers: processes that read files and encode; the index is the same for any number.
+        engine: "local" for processes of this machine; "ray" for a Ray cluster, whose machines all
+            see the sources and the index under the same paths.
+        cache: a folder that keeps vectors by content and encoder, so that another build, of this
+            index or of another, encodes only what is new; None for that of MEDRAG_CACHE, if any. It
+            lies outside the index, so that removing documents does not reach it, and on a disk of
+            the machine that encodes, not on a network.
+        say: takes a line about each channel whose vectors will take long.
         prune: remove the files that the index holds and the sources lack.
         keep_all: keep front matter, contents, index and reference lists of PDFs, whatever their
             cards say.
@@ -97,17 +116,25 @@ def update_index(
         plan = read_index_recipe(recipe)
         given, wanted = list(plan.cards), wanted or plan.channels
     found = discover(given, taken=_corpora(place, manifest), into=place)
-    chosen = {**_kept(place, manifest), **(_fitting(found.files) if wanted is None else wanted)}
+    held = _kept(place, manifest)
+    # What the index has goes before what would fit: its "image" may be an encoder of choice.
+    chosen = {**_fitting(found.files), **held} if wanted is None else {**held, **wanted}
     chosen = _stored(chosen, stores or {})
+    kept = _cache(cache)
     key = load_key()
     return build(
         place,
         _keeping_all(found.files) if keep_all else found.files,
         ingestor=Ingestors(key),
         key=fingerprint(key),
-        channels={name: ChannelPlan(each.spec, each.encoder) for name, each in chosen.items()},
+        channels={
+            name: ChannelPlan(each.spec, _cached(each.encoder, kept))
+            for name, each in chosen.items()
+        },
         workers=workers,
+        engine=engine,
         progress=progress,
+        say=say,
         unknown=found.skipped,
         prune=prune,
     )
@@ -140,6 +167,30 @@ class Ingestors:
         plan = planned("ingestor", spec, Place(str(file.path)), given=GIVEN)
         ingestor: Ingestor = plan(corpus=file.corpus, key=self.key)
         return ingestor
+
+
+@dataclass(frozen=True, slots=True)
+class Cached:
+    """Make an encoder that keeps its vectors in a folder. Picklable, so that workers can."""
+
+    encoder: Callable[[], Encoder]
+    folder: Path
+
+    def __call__(self) -> Encoder:
+        from medrag.encoding.cached import CachedEncoder
+
+        return CachedEncoder(encoder=self.encoder(), folder=self.folder)
+
+
+def _cached(
+    encoder: Callable[[], Encoder] | None, folder: Path | None
+) -> Callable[[], Encoder] | None:
+    return encoder if encoder is None or folder is None else Cached(encoder, folder)
+
+
+def _cache(given: str | Path | None) -> Path | None:
+    folder = given or os.environ.get(CACHE_VARIABLE)
+    return Path(folder).expanduser().absolute() if folder else None
 
 
 def _keeping_all(files: Sequence[SourceFile]) -> list[SourceFile]:

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from medrag.build import SourceFile
+from medrag.config.modelchannels import model_channel
 from medrag.config.place import unknown
+from medrag.config.reading import parse_mapping
 from medrag.config.references import names_pictures
 from medrag.errors import RecipeError
 
@@ -39,8 +40,8 @@ def channel_specs(channels: Mapping[str, Any] | Sequence[str]) -> dict[str, Any]
     """Turn channels as a person names them into what a recipe would say.
 
     Args:
-        channels: "lexical", "image", "graph", or "NAME=MODEL" with the hub id or the folder of a
-            sentence-transformers model; a mapping may hold models, or whole specifications.
+        channels: "lexical", "image", "graph", or "NAME=MODEL" with a preset (`medrag models`), a
+            hub id or a folder; a mapping may hold models, or whole specifications.
 
     Raises:
         RecipeError: if a name is not one, or lacks its model.
@@ -60,33 +61,40 @@ def store_specs(stores: Iterable[str]) -> dict[str, Any]:
     """Turn stores as a person names them into what a recipe would say, by channel.
 
     Args:
-        stores: "KIND", "KIND:OPTION" or either after "CHANNEL=", such as "faiss:IVF256,Flat",
-            "qdrant:https://host:6333" or "text=exact:int8". Without a channel, "" stands for all.
+        stores: KIND, KIND:OPTION, or a mapping as a recipe has it, such as "faiss:IVF256,Flat",
+            "qdrant:https://host:6333" or "{kind: faiss, factory: 'IVF256,Flat', nprobe: all}";
+            each may follow "CHANNEL=". Without a channel, "" stands for all.
 
     Raises:
-        RecipeError: if a kind takes no option of that form.
+        RecipeError: if a kind takes no option of that form, or a mapping is none.
     """
     found: dict[str, Any] = {}
     for each in stores:
-        before, equals, after = each.partition("=")
-        channel, said = (before, after) if equals and ":" not in before else ("", each)
-        kind, colon, option = said.partition(":")
-        if colon and kind not in _STORE_OPTIONS:
-            known = ", ".join(f"{k}:{o.upper()}" for k, o in _STORE_OPTIONS.items())
-            raise RecipeError(f"store {said!r}: {kind!r} takes no option here; known: {known}")
-        found[channel] = {"kind": kind, **({_STORE_OPTIONS[kind]: option} if colon else {})}
+        channel, _, said = each.partition("=") if _CHANNEL_FIRST.match(each) else ("", "", each)
+        found[channel] = _store(said)
     return found
 
 
+def _store(said: str) -> dict[str, Any]:
+    if said.lstrip().startswith("{"):
+        return parse_mapping(said, file="--store")
+    kind, colon, option = said.partition(":")
+    if colon and kind not in _STORE_OPTIONS:
+        known = ", ".join(f"{k}:{o.upper()}" for k, o in _STORE_OPTIONS.items())
+        raise RecipeError(f"store {said!r}: {kind!r} takes no option here; known: {known}")
+    return {"kind": kind, **({_STORE_OPTIONS[kind]: option} if colon else {})}
+
+
+_CHANNEL_FIRST = re.compile(r"[A-Za-z0-9_-]+=")
 # What follows the colon in a store of the command line.
 _STORE_OPTIONS = {"exact": "scan", "faiss": "factory", "qdrant": "url"}
 
 
 def _spec(name: str, model: str | None) -> Mapping[str, Any]:
-    if model is None and name in _WEIGHTLESS:
+    if name in _WEIGHTLESS and (model is None or name != "image"):
+        if model is not None:
+            raise RecipeError(f"channel {name}: takes no model, got {model!r}; write {name} alone")
         return _WEIGHTLESS[name]
-    if name in _WEIGHTLESS:
-        raise RecipeError(f"channel {name}: takes no model, got {model!r}; write {name} alone")
     if model is None:
         hint = f"{unknown('channel', name, [*_WEIGHTLESS, 'text'])}; " if name != "text" else ""
         raise RecipeError(
@@ -95,8 +103,4 @@ def _spec(name: str, model: str | None) -> Mapping[str, Any]:
         )
     if not _NAME.fullmatch(name):
         raise RecipeError(f"channel {name!r}: a name has small letters, digits, '_' and '-' only")
-    # A folder is kept absolute, so that the index opens from anywhere on this machine.
-    local = Path(model).expanduser()
-    meant = str(local.absolute()) if local.is_dir() else model
-    encoder = {"kind": "sentence", "model": meant}
-    return {"kind": "dense", "encoder": encoder, "side": "text"}
+    return model_channel(name, model)

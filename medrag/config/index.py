@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING, Any, Literal
 from medrag.config.lookup import names as shelf_names
 from medrag.config.place import Place, unknown
 from medrag.config.recipes import ChannelRecipe, planned_channel
+from medrag.config.trust import refuse_foreign_code, refuse_foreign_hosts
 from medrag.errors import IndexFormatError
 from medrag.protocols import Channel, PassageRows
-from medrag.records import Filter, Hit, ImageRef, Passage, Question, ScoredRow
+from medrag.records import Filter, Hit, ImageRef, Passage, Question, Region, ScoredRow
 
 if TYPE_CHECKING:
     from medrag.indexing.probing import Probe
     from medrag.indexing.storage import Store
-
-TRUST_VARIABLE = "MEDRAG_TRUST_REMOTE_CODE"
 
 
 class Index:
@@ -120,6 +119,7 @@ class Index:
             encoder = planned_channel(name, entry.spec, place).encoder
             if encoder is not None:
                 refuse_foreign_code(entry.spec, place)
+                refuse_foreign_hosts(entry.spec, place)
                 probes.append(probe(self.store, name, encoder()))
         return probes
 
@@ -141,6 +141,28 @@ class Index:
         from medrag.identity import fingerprint, load_key
 
         self.store.check_key(fingerprint(load_key() if key is None else key))
+
+    def boxes(self, text: str, hit: Hit, *, at_most: int = 3) -> tuple[Region, ...]:
+        """Say where on its page a hit is most like a text, if a page encoder found it.
+
+        The page is encoded anew. Nothing is said of hits of other channels.
+
+        Returns:
+            Best first; boxes are in points of the page, or pixels of a picture that is no page.
+
+        Raises:
+            InputFileError: if the page cannot be read any more.
+        """
+        passage = self.resolve(hit.passage)
+        for name in hit.parts:
+            channel = self.channels.get(name)
+            if isinstance(channel, _Deferred) and channel.shows_places:
+                from medrag.encoding.similarity import boxes
+
+                shown = channel.encoder.similarity_map(Question(text=text), passage)
+                page = passage.images[0].page
+                return tuple(Region(page, each.box) for each in boxes(shown, at_most=at_most))
+        return ()
 
     def info(self) -> dict[str, Any]:
         """Describe the index in JSON values: passages, channels, corpora, what was left out."""
@@ -235,6 +257,15 @@ class _Deferred:
             return [[] for _ in questions]
         return self._channel.search(questions, k, filters)
 
+    @property
+    def shows_places(self) -> bool:
+        """Tell whether the channel's encoder can say where on a page it found something."""
+        return self._spec.get("interaction") == "sum" and self._spec["encoder"]["kind"] == "page"
+
+    @property
+    def encoder(self) -> Any:
+        return getattr(self._channel, "encoder", None)
+
     def _uses(self, question: Question) -> bool:
         needs_image = self._spec.get("side") == "image"
         return bool(question.images) if needs_image else bool(question.text or question.options)
@@ -243,6 +274,7 @@ class _Deferred:
     def _channel(self) -> Channel:
         recipe = planned_channel(self._name, self._spec, self._place)
         refuse_foreign_code(self._spec, self._place)
+        refuse_foreign_hosts(self._spec, self._place)
         return opened_channel(self._store, self._name, recipe)
 
 
@@ -262,24 +294,6 @@ def opened_channel(store: "Store", name: str, recipe: ChannelRecipe) -> Channel:
     made = {key: make() for key, make in given.items() if key in takes}
     channel: Channel = recipe.channel(**made)
     return channel
-
-
-def refuse_foreign_code(spec: Mapping[str, Any], place: Place) -> None:
-    """Refuse an encoder that runs code of its own, unless this user has allowed that.
-
-    An index may come from someone else, and asks for its encoder when it is merely searched.
-
-    Raises:
-        RecipeError: if the specification says `trust_remote_code` and the environment does not.
-    """
-    encoder = spec.get("encoder")
-    if not isinstance(encoder, Mapping) or encoder.get("trust_remote_code") is not True:
-        return
-    if os.environ.get(TRUST_VARIABLE) != "1":
-        raise place.at("encoder").error(
-            f"the encoder {encoder.get('model')!r} would run Python code that comes with the "
-            f"model; if you trust it: export {TRUST_VARIABLE}=1"
-        )
 
 
 def _picture(path: str | Path) -> ImageRef:

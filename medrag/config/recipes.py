@@ -17,6 +17,7 @@ from medrag.errors import RecipeError
 GIVEN = frozenset({"store", "name", "encoder", "side", "folder", "mask", "vectors"})
 # Kinds of channel that an encoder fills.
 _ENCODED = ("dense", "sparse")
+_MATCHING_ONE_BY_ONE = ("late_interaction", "qdrant")
 SIDES = ("text", "image")
 
 _KEYS = ("about", "corpora", "channels")
@@ -123,17 +124,17 @@ def planned_channel(name: str, spec: Any, place: Place) -> ChannelRecipe:
 
 
 def _planned_store(spec: Mapping[str, Any], place: Place) -> Plan:
-    """Check where the vectors of a dense channel are searched: a kind, or a mapping with options."""
+    """Check where vectors are searched: a kind, or a mapping with options."""
     store = spec.get("store", "exact")
     if isinstance(store, str):
         store = {"kind": store}
     if spec.get("interaction") == "sum":
         if store == {"kind": "exact"}:
             store = {"kind": "late_interaction"}
-        elif isinstance(store, Mapping) and store.get("kind") not in ("late_interaction", "qdrant"):
+        elif isinstance(store, Mapping) and store.get("kind") not in _MATCHING_ONE_BY_ONE:
             raise place.error(
-                f"the encoder gives many vectors, to be matched one by one (late interaction), which "
-                f"{store.get('kind')!r} cannot; leave 'store' out, or use qdrant"
+                f"the encoder gives many vectors, to be matched one by one (late interaction), "
+                f"which {store.get('kind')!r} cannot; leave 'store' out, or use qdrant"
             )
     return planned("store", store, place, given=frozenset({"store", "name"}))
 

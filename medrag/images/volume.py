@@ -64,6 +64,21 @@ def read_volume(path: Path, *, time: int = 0) -> Volume:
         return _volume(_one_time(image, time), n_times)
 
 
+def volume_shape(path: Path) -> tuple[int, int, int]:
+    """Count the slices along x, y and z that `read_volume` would give; no voxel is read.
+
+    Raises:
+        InputFileError: as `read_volume`.
+    """
+    with decoding(path, "NIfTI volume"), _opened(path) as image:
+        _check_header(path, image)
+        stored = (*(int(n) for n in image.shape[:3]), 1)[:3]
+        # Which of x, y and z each stored axis comes to lie nearest to.
+        axes = require("nibabel").io_orientation(image.affine)[:, 0].astype(int).tolist()
+        x, y, z = (stored[axes.index(axis)] for axis in range(3))
+        return x, y, z
+
+
 def read_slice(path: Path, axis: int, index: int, time: int = 0) -> NDArray[np.uint8]:
     """Show one slice of a volume, grey in RGB, with square pixels.
 

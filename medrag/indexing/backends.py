@@ -29,6 +29,10 @@ DERIVING: Mapping[str, str] = {
     "qdrant": "medrag.indexing.qdrant",
 }
 NEEDED = frozenset({"faiss", "qdrant"})
+# Options that say how to search, and leave what is kept as it is.
+SEARCHED_WITH: Mapping[str, frozenset[str]] = {
+    "faiss": frozenset({"nprobe", "ef", "device", "rescore"}),
+}
 
 
 class VectorSearch(Protocol):
@@ -113,7 +117,7 @@ def grouped(manifest: Manifest) -> dict[str, dict[str, ChannelEntry]]:
 def options_stamp(channels: Mapping[str, ChannelEntry]) -> str:
     """Tell apart what was derived with other options, or for other channels."""
     said = {
-        name: [backend_options(entry), entry.encoder, entry.late_interaction]
+        name: [_kept_options(entry), entry.encoder, entry.late_interaction]
         for name, entry in channels.items()
     }
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
@@ -142,6 +146,11 @@ def check_questions(questions: Embeddings, k: int, d: int | None, name: str) -> 
         )
     if not np.isfinite(questions.values).all():
         raise ValueError("a question's vector is not finite; its encoder is broken")
+
+
+def _kept_options(entry: ChannelEntry) -> dict[str, Any]:
+    passing = SEARCHED_WITH.get(backend_of(entry) or "", frozenset())
+    return {key: value for key, value in backend_options(entry).items() if key not in passing}
 
 
 def _spec(entry: ChannelEntry) -> Mapping[str, Any]:

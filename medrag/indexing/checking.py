@@ -22,7 +22,7 @@ from medrag.indexing.manifest import (
 from medrag.indexing.postings import opened_postings, postings_from_json, stamp_of
 from medrag.indexing.segment import FOLDER, PASSAGES, Segment, file_sums, id_bytes
 from medrag.indexing.storage import Store
-from medrag.indexing.vectors import VALUES, Floats, Vectors, has_channel
+from medrag.indexing.vectors import VALUES, Floats, Vectors, channel_folder, has_channel
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,11 @@ def verify(folder: Path) -> list[Problem]:
         root = folder / FOLDER / entry.name
         damage = list(_damaged_files(root, entry))
         if not damage:
-            damage = [*_miscounts(root, entry), *_duplicates(root, entry, ids)]
+            damage = [
+                *_miscounts(root, entry),
+                *_broken_terms(root, entry, manifest),
+                *_duplicates(root, entry, ids),
+            ]
         problems += [Problem(entry.name, each) for each in damage]
     problems += [Problem(name, each) for name, each in _underived(folder, manifest)]
     return problems
@@ -106,6 +110,22 @@ def _broken_vectors(folder: Path, n: int) -> Iterator[str]:
         yield "rows do not ascend within the segment"
     if not all(np.isfinite(block).all() for block in _blocks(vectors.values)):
         yield "a vector is not finite"
+
+
+def _broken_terms(root: Path, entry: SegmentEntry, manifest: Manifest) -> Iterator[str]:
+    """Look into sparse channels for rows that are no (term, weight) pair."""
+    for name, channel in manifest.channels.items():
+        if channel.kind != "sparse" or not has_channel(entry, name):
+            continue
+        values = Vectors(folder=channel_folder(root, name)).values
+        d = channel.d or 0
+        if values.shape[1:] != (2,) or not all(_are_terms(b[:, 0], d) for b in _blocks(values)):
+            yield f"{channel_folder(Path(), name)}: a term is not a whole number below {d}"
+
+
+def _are_terms(numbers: Floats, d: int) -> bool:
+    # Compared so that a number that is not finite is none.
+    return bool(((numbers >= 0) & (numbers < d) & (numbers == np.trunc(numbers))).all())
 
 
 def _blocks(values: Floats) -> Iterator[Floats]:

@@ -99,6 +99,16 @@ class Columns:
             mask[self._rows_of_images(wanted.not_images)] = False
         return mask
 
+    @property
+    def has_images(self) -> bool:
+        """Tell whether any passage has a picture of known sha256."""
+        return len(self._image_rows) > 0
+
+    def images_of(self, row: int) -> list[str]:
+        """List the sha256 of the pictures of one passage."""
+        first, stop = np.searchsorted(self._image_rows, [row, row + 1])
+        return [self._image_hashes[at].tobytes().hex() for at in range(first, stop)]
+
     def _where(self, name: str, test: Callable[[str], bool]) -> Mask:
         # One place more than there are values: code -1, no value, reads the last and never holds.
         table = np.zeros(len(self.values(name)) + 1, dtype=np.bool_)

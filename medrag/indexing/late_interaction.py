@@ -1,49 +1,242 @@
 """Late interaction: each vector of a question meets its best match among those of a passage."""
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from medrag.indexing.backends import check_questions
+from medrag.indexing.backends import backend_options, check_questions
+from medrag.indexing.late_batches import batches, taken
+from medrag.indexing.late_options import FirstPass, Options, Plan, Scan, plan_of
+from medrag.indexing.late_parts import Part, keep_copy, keep_planes, parts_of
 from medrag.indexing.manifest import ChannelEntry
+from medrag.indexing.maxsim import Doubles, Estimates, Read, asked, best, estimated, rescored
+from medrag.indexing.maxsim_device import DeviceCopy
+from medrag.indexing.packed import Ints, Packed, packed
+from medrag.indexing.segment import file_sums
+from medrag.indexing.sign_codes import Signs, sign_scores
 from medrag.indexing.storage import Store
 from medrag.records import Embeddings, Filter, ScoredRow
 
+# What a derived folder holds: the sums of its files, and the parts of each channel.
+_CONTENTS = "contents.json"
+
+# Scores passages, by ascending places among those that a question may see.
+Score = Callable[[Ints], Doubles]
+
 
 class LateInteractionSearch:
-    """Search packed multi-vectors by MaxSim, exactly."""
+    """Search packed multi-vectors by MaxSim.
 
-    def __init__(self, *, store: Store, name: str) -> None:
+    The passages that a filter allows are estimated with a copy of their vectors; whatever could be
+    among the best is scored again in double precision, so that rankings and scores are those of a
+    plain double loop over the vectors. Other passages are not read.
+
+    Args:
+        first_pass: "exact", or what picks `candidates` passages for that: "bits" (the signs of the
+            vectors, 16 bytes for 128 numbers) or "pooled" (means of `pool` vectors that follow one
+            another). Those two are approximate: a passage they miss is not found, while the scores
+            of what is found are exact. "auto" is exact up to 4 billion numbers (44,000 pages of 747
+            vectors of 128), then bits.
+        candidates: passages that a first pass keeps for each question, or k if that is more.
+        scan: numbers of the copy. Each gives the same ranking. "auto" is float16 on a GPU, int8 on
+            a processor that multiplies such numbers at once (VNNI, AMX), and float32, the vectors
+            themselves, on others and for small channels.
+        device: of torch, such as "cuda:0", or several with commas, which share the passages of an
+            exact search. None takes every GPU there is, or the processor.
+
+    Raises:
+        ValueError: if an option is none of these.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        name: str,
+        first_pass: FirstPass = "exact",  # noqa: S107 (no password)
+        candidates: int = 200,
+        scan: Scan = "auto",
+        device: str | None = None,
+        pool: int = 8,
+    ) -> None:
         self.store = store
         self.name = name
+        self.options = Options(first_pass, candidates, scan, device, pool).checked()
 
     def search(
         self, questions: Embeddings, k: int, filters: Sequence[Filter]
     ) -> list[list[ScoredRow]]:
         check_questions(questions, k, self.store.channel(self.name).d, self.name)
-        ends = np.cumsum(questions.lengths)
-        rankings = []
-        for end, length, wanted in zip(ends, questions.lengths, filters, strict=True):
-            mask = self.store.row_mask(wanted)
-            scored = []
-            for block in self.store.vectors(self.name):
-                stops = np.cumsum(block.lengths)
-                for row, stop, n in zip(block.rows, stops, block.lengths, strict=True):
-                    if mask[row]:
-                        products = (
-                            questions.values[end - length : end] @ block.values[stop - n : stop].T
-                        )
-                        scored.append(ScoredRow(int(row), float(products.max(axis=1).sum())))
-            rankings.append(sorted(scored, key=lambda hit: (-hit.score, hit.row))[:k])
+        if len(questions.lengths) and questions.lengths.min() < 1:
+            raise ValueError("a question has no vector; its encoder is broken")
+        rankings: list[list[ScoredRow]] = [[] for _ in filters]
+        if not self._parts or not filters:
+            return rankings
+        together = packed(np.asarray(questions.values, dtype=np.float32), questions.lengths)
+        known = {wanted: self.store.row_mask(wanted) for wanted in set(filters)}
+        masks = [known[wanted] for wanted in filters]
+        for numbers in batches(masks, questions.lengths):
+            group = taken(together, numbers)
+            found = self._ranked(group, k, [masks[number] for number in numbers])
+            for number, ranking in zip(numbers, found, strict=True):
+                rankings[number] = ranking
         return rankings
+
+    @cached_property
+    def _parts(self) -> list[Part]:
+        kept = self.store.channel(self.name).derived.get("folder")
+        return parts_of(self.store, self.name, self.store.folder / str(kept) if kept else None)
+
+    @cached_property
+    def _plan(self) -> Plan:
+        return plan_of(self.options, sum(part.source.values.size for part in self._parts))
+
+    @cached_property
+    def _on_devices(self) -> list[DeviceCopy]:
+        plan = self._plan
+        return [
+            DeviceCopy(source=part.source, kind=plan.half, devices=plan.devices)
+            for part in self._parts
+        ]
+
+    def _ranked(
+        self, questions: Packed, k: int, masks: Sequence[NDArray[np.bool_]]
+    ) -> list[list[ScoredRow]]:
+        """Rank for questions that are looked at together, each with its own rows."""
+        some = np.logical_or.reduce(masks) if len(masks) > 1 else masks[0]
+        wanted = [np.flatnonzero(some[part.rows]) for part in self._parts]
+        rows = np.concatenate(
+            [part.rows[places] for part, places in zip(self._parts, wanted, strict=True)]
+        )
+        found = self._first(questions, wanted, k)
+        rankings = []
+        for number, mask in enumerate(masks):
+            mine = np.flatnonzero(mask[rows])
+            score = self._scorer(taken(questions, [number]), wanted, mine)
+            places, scores = self._scored(found, mine, number, k, score)
+            here = rows[mine[places]]
+            order = np.lexsort((here, -scores))[:k]
+            rankings.append([ScoredRow(int(here[i]), float(scores[i])) for i in order])
+        return rankings
+
+    def _first(self, questions: Packed, wanted: Sequence[Ints], k: int) -> Estimates | None:
+        """Estimate passages; None if all are few enough to be scored."""
+        exact = self._plan.first == "exact"
+        if sum(map(len, wanted)) <= (k if exact else max(k, self.options.candidates)):
+            return None
+        return self._estimates(questions, wanted) if exact else self._guesses(questions, wanted)
+
+    def _scored(
+        self, found: Estimates | None, mine: Ints, number: int, k: int, score: Score
+    ) -> tuple[Ints, Doubles]:
+        """Score what may be of the best k of a question, or what its first pass has picked."""
+        if found is None:
+            places = np.arange(len(mine))
+            return places, score(places)
+        estimates = found.scores[mine, number]
+        if self._plan.first == "exact":
+            return best(estimates, found.errors[mine, number], k, score)
+        # Equal estimates by ascending row.
+        order = np.argsort(-estimates, kind="stable")[: max(k, self.options.candidates)]
+        return np.sort(order), score(np.sort(order))
+
+    def _estimates(self, questions: Packed, wanted: Sequence[Ints]) -> Estimates:
+        """Estimate the passages that are wanted of each part, with bounds on the errors."""
+        if not self._plan.devices:
+            return estimated(self._reads(wanted), questions)
+        codes = asked(questions, self._plan.half)
+        pairs = zip(self._on_devices, wanted, strict=True)
+        found = [device.estimated(places, codes) for device, places in pairs]
+        return Estimates(*(np.concatenate(each) for each in zip(*found, strict=True)))
+
+    def _guesses(self, questions: Packed, wanted: Sequence[Ints]) -> Estimates:
+        """Estimate the passages that are wanted of each part, however far off that may be."""
+        pairs = list(zip(self._parts, wanted, strict=True))
+        if self._plan.first == "bits":
+            signs = [Signs(part.planes, part.source.starts, places) for part, places in pairs]
+            scores = sign_scores(signs, questions)
+        else:
+            means = [part.pooled(self.options.pool, self._plan.kind) for part in self._parts]
+            reads = [
+                Read(copy, part.source.values, places)
+                for copy, (part, places) in zip(means, pairs, strict=True)
+            ]
+            scores = estimated(reads, questions).scores
+        return Estimates(scores, np.full(scores.shape, np.inf))
+
+    def _reads(self, wanted: Sequence[Ints]) -> list[Read]:
+        return [
+            Read(part.copy(self._plan.kind), part.source.values, places)
+            for part, places in zip(self._parts, wanted, strict=True)
+            if len(places)
+        ]
+
+    def _scorer(self, question: Packed, wanted: Sequence[Ints], mine: Ints) -> Score:
+        """Give what scores some of `mine`, which counts through the passages that are wanted."""
+        ends = np.cumsum([len(places) for places in wanted])
+
+        def score(places: Ints) -> Doubles:
+            chosen = np.split(mine[places], np.searchsorted(mine[places], ends[:-1]))
+            starts = [0, *ends[:-1]]
+            here = [
+                rows[each - start] for rows, each, start in zip(wanted, chosen, starts, strict=True)
+            ]
+            return rescored(self._reads(here), question)
+
+        return score
 
 
 def derive(
     *, store: Store, channels: Mapping[str, ChannelEntry], folder: Path, previous: Path | None
 ) -> bool:
-    return False
+    """Keep the copies, signs and means that a search on this machine reads.
+
+    Small channels, and those that GPUs hold, need none.
+    """
+    kept: dict[str, list[str]] = {}
+    for name, entry in channels.items():
+        options = _options(entry)
+        parts = parts_of(store, name, None)
+        plan = plan_of(options, sum(part.source.values.size for part in parts))
+        for part in parts:
+            if plan.kind != "float32":
+                keep_copy(part, plan.kind, folder, previous)
+            if plan.kind != "float32" and plan.first == "pooled":
+                keep_copy(part, plan.kind, folder, previous, size=options.pool)
+            if plan.first == "bits":
+                keep_planes(part, folder, previous)
+        if plan.kind != "float32" or plan.first == "bits":
+            kept[name] = [part.key for part in parts]
+    if not any(kept.values()):
+        return False
+    sums = {name: asdict(each) for name, each in file_sums(folder).items()}
+    contents = json.dumps({"files": sums, "parts": kept})
+    (folder / _CONTENTS).write_text(contents, encoding="utf-8")
+    return True
 
 
 def problem(*, store: Store, channels: Mapping[str, ChannelEntry], folder: Path) -> str | None:
+    """Say what is wrong with what was kept; reads its files whole."""
+    try:
+        contents = json.loads((folder / _CONTENTS).read_text(encoding="utf-8"))
+        expected, kept = contents["files"], contents["parts"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return f"{_CONTENTS} cannot be read ({error}); the same build again makes it"
+    found = {name: asdict(each) for name, each in file_sums(folder).items() if name != _CONTENTS}
+    wrong = sorted(name for name in {*expected, *found} if found.get(name) != expected.get(name))
+    if wrong:
+        return f"missing, new or other than written: {', '.join(wrong)}"
+    for name in set(channels) & set(kept):
+        lacking = [part.key for part in parts_of(store, name, None) if part.key not in kept[name]]
+        if lacking:
+            return f"channel {name!r} lacks {len(lacking)} segments; the same build again adds them"
     return None
+
+
+def _options(entry: ChannelEntry) -> Options:
+    return Options(**backend_options(entry)).checked()

@@ -14,6 +14,7 @@ from medrag.codec import to_json
 from medrag.errors import IndexFormatError
 from medrag.images import within
 from medrag.indexing import durable
+from medrag.indexing.backends import backend_of
 from medrag.indexing.checking import damaged_segments
 from medrag.indexing.manifest import (
     Covered,
@@ -272,6 +273,11 @@ def _size(manifest: Manifest) -> int:
 def _channel(store: Store, name: str) -> dict[str, Any]:
     entry = store.channel(name)
     value: dict[str, Any] = {"kind": entry.kind, "spec": dict(entry.spec)}
+    if derived := entry.derived.get("folder"):
+        files = [each for each in (store.folder / derived).rglob("*") if each.is_file()]
+        value["derived_bytes"] = sum(each.stat().st_size for each in files)
+    if (backend := backend_of(entry)) is not None:
+        value["store"] = backend
     if entry.has_vectors:
         n = sum(int(store.live[block.rows].sum()) for block in store.vectors(name))
         value |= {"encoder": entry.encoder, "d": entry.d, "numerics": entry.numerics}

@@ -9,7 +9,8 @@ from medrag.errors import MedragError
 from medrag.images import resolved
 from medrag.indexing.checking import Problem
 from medrag.indexing.storage import Store
-from medrag.protocols import Encoder
+from medrag.indexing.vectors import as_rows
+from medrag.protocols import Encoder, SparseEncoder
 
 # Half precision on another machine keeps 0.998 (measured on all-MiniLM-L6-v2); a different pooling,
 # tokenizer or image backend does not keep 0.995.
@@ -39,7 +40,9 @@ class Probe:
         )
 
 
-def probe(store: Store, channel: str, encoder: Encoder, *, n: int = PROBED) -> Probe:
+def probe(
+    store: Store, channel: str, encoder: Encoder | SparseEncoder, *, n: int = PROBED
+) -> Probe:
     """Encode live passages, spread evenly over a channel, and compare them with their vectors.
 
     A passage whose original cannot be read is passed over and counted.
@@ -48,6 +51,7 @@ def probe(store: Store, channel: str, encoder: Encoder, *, n: int = PROBED) -> P
         KeyError: if the store has no such channel.
     """
     held = _vectors_of(store, channel)
+    cosine = _sparse_cosine if store.channel(channel).kind == "sparse" else _lowest_cosine
     chosen = sorted(held)
     picks = np.unique(np.linspace(0, len(chosen) - 1, min(n, len(chosen))).astype(int))
     cosines, unreadable = [], 0
@@ -55,11 +59,11 @@ def probe(store: Store, channel: str, encoder: Encoder, *, n: int = PROBED) -> P
         (passage,) = store.passages_at([row])
         try:
             there = resolved(passage, store.corpus_root(passage.source.corpus))
-            fresh = encoder.encode_passages([there]).values
+            fresh = as_rows(encoder.encode_passages([there]))
         except (MedragError, OSError):
             unreadable += 1
             continue
-        cosines.append(_lowest_cosine(held[row], fresh))
+        cosines.append(cosine(held[row], fresh))
     return Probe(channel, len(cosines), min(cosines, default=float("nan")), unreadable)
 
 
@@ -80,3 +84,19 @@ def _lowest_cosine(held: NDArray[np.float32], fresh: NDArray[np.float32]) -> flo
         return -1.0
     norms = np.linalg.norm(held, axis=1) * np.linalg.norm(fresh, axis=1)
     return float(((held * fresh).sum(axis=1) / np.maximum(norms, 1e-12)).min())
+
+
+def _sparse_cosine(held: NDArray[np.float32], fresh: NDArray[np.float32]) -> float:
+    """Give the cosine of two sparse vectors, kept as (term, weight) rows; 1 if both are zero."""
+    terms = np.union1d(held[:, 0], fresh[:, 0])
+    one, two = (_over(terms, each) for each in (held, fresh))
+    norm = float(np.linalg.norm(one) * np.linalg.norm(two))
+    if norm == 0:
+        return 1.0 if one.any() == two.any() else -1.0
+    return float(one @ two) / norm
+
+
+def _over(terms: NDArray[np.float32], pairs: NDArray[np.float32]) -> NDArray[np.float64]:
+    weights = np.zeros(len(terms))
+    np.add.at(weights, np.searchsorted(terms, pairs[:, 0]), pairs[:, 1])
+    return weights

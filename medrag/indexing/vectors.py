@@ -5,7 +5,9 @@ vector is kept as rows of two numbers, a term and its weight: terms are below 2*
 precision holds them exactly. One without terms is the row (0, 0).
 """
 
+import time
 from array import array
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -21,8 +23,9 @@ from medrag.records import Embeddings, Passage, SparseEmbeddings
 
 ROWS, LENGTHS, VALUES = "rows.npy", "lengths.npy", "values.npy"
 
-# Passages encoded at once: enough to keep a model busy, few enough to hold their pictures.
-BATCH = 32
+# Passages given to an encoder at once: enough for it to put those of like length together; their
+# vectors are held in memory, of pages as well, but not their pictures.
+BATCH = 128
 
 Floats = NDArray[np.float32]
 
@@ -80,12 +83,22 @@ class _Waiting(NamedTuple):
 
 
 class VectorsWriter:
-    """Encode passages in batches into the folder of a channel."""
+    """Encode passages in batches into the folder of a channel.
 
-    def __init__(self, *, folder: Path, encoder: Encoder | SparseEncoder) -> None:
+    `encoded` is called after each batch with its passages, seconds, and bytes of vectors.
+    """
+
+    def __init__(
+        self,
+        *,
+        folder: Path,
+        encoder: Encoder | SparseEncoder,
+        encoded: Callable[[Sequence[Passage], float, int], None] = lambda *_: None,
+    ) -> None:
         folder.mkdir(parents=True)
         self.folder = folder
         self.encoder = encoder
+        self.encoded = encoded
         self._rows = array("i")
         self._lengths = array("i")
         self._values: ArrayFile | None = None
@@ -141,7 +154,9 @@ class VectorsWriter:
             (self._values or self._opened(values.shape[1])).append(values)
 
     def _encoded(self, passages: list[Passage]) -> list[Floats]:
+        start = time.perf_counter()
         embeddings = self.encoder.encode_passages(passages)
+        seconds = time.perf_counter() - start
         sparse = isinstance(embeddings, SparseEmbeddings)
         lengths = np.maximum(embeddings.lengths, 1) if sparse else np.asarray(embeddings.lengths)
         if len(lengths) != len(passages) or lengths.min() < 1:
@@ -149,9 +164,11 @@ class VectorsWriter:
                 f"{self.encoder.name} gave {len(lengths)} lengths for {len(passages)} passages, "
                 "each of which must have at least one vector"
             )
-        values = np.split(as_rows(embeddings), np.cumsum(lengths)[:-1])
+        rows = as_rows(embeddings)
+        values = np.split(rows, np.cumsum(lengths)[:-1])
         for passage, each in zip(passages, values, strict=True):
             self._check(passage, each, sparse=sparse)
+        self.encoded(passages, seconds, rows.nbytes)
         return values
 
     def _check(self, passage: Passage, values: Floats, *, sparse: bool) -> None:

@@ -1,16 +1,16 @@
 """DICOM files: pictures without names."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from medrag.errors import InputFileError
 from medrag.identity import pseudonym
-from medrag.images import identified
+from medrag.images import identified, spread
 from medrag.images.dicom import has_pixels, n_frames, per_frame, read_dataset, shown
 from medrag.images.limits import decoding
-from medrag.ingestion.image import left_out, picture_passage, spread
+from medrag.ingestion.image import left_out, picture_passage
 from medrag.ingestion.modalities import (
     BURNT_IN_CLASSES,
     BURNT_IN_MODALITIES,
@@ -46,10 +46,18 @@ class DicomIngestor:
         max_frames: frames of a multi-frame file, evenly spaced.
         descriptions: keep StudyDescription and SeriesDescription, which are free text that people
             typed: only for collections known to hold no names there.
+        volume: make one passage of the file, which holds its chosen frames as pictures, in place
+            of one for each frame: what is found then is a clip (`medrag.encoding.volume`).
     """
 
     def __init__(
-        self, *, corpus: Corpus, key: bytes, max_frames: int = 8, descriptions: bool = False
+        self,
+        *,
+        corpus: Corpus,
+        key: bytes,
+        max_frames: int = 8,
+        descriptions: bool = False,
+        volume: bool = False,
     ) -> None:
         if max_frames < 1:
             raise ValueError(f"max_frames must be at least 1, got {max_frames}")
@@ -57,9 +65,10 @@ class DicomIngestor:
         self.key = key
         self.max_frames = max_frames
         self.descriptions = descriptions
+        self.volume = volume
 
     def passages(self, path: Path) -> Iterator[Passage | Skipped]:
-        """Yield a passage per chosen frame; for an object that is no picture, a note only.
+        """Yield a passage per chosen frame, or one of all; for what is no picture, a note only.
 
         Raises:
             InputFileError: if the file is damaged, its codec is not installed, or a picture object
@@ -77,7 +86,8 @@ class DicomIngestor:
             return [Skipped(source, "not_a_picture", reason)]
         total = n_frames(dataset)
         chosen = spread(total, self.max_frames)
-        passages = [self._passage(path, dataset, source, frame, total) for frame in chosen]
+        groups = [chosen] if self.volume else [[frame] for frame in chosen]
+        passages = [self._passage(path, dataset, source, group, total) for group in groups]
         notes = (*left_out(source, total, len(chosen), "frames"), *_warnings(source, dataset))
         return [*notes, *passages]
 
@@ -94,14 +104,20 @@ class DicomIngestor:
             time=taken_at(dataset),
         )
 
-    def _passage(self, path: Path, dataset: Any, source: Source, frame: int, total: int) -> Passage:
-        whole = ImageRef(str(path), frame=frame if total > 1 else None)
-        ref = identified(whole, shown(path, dataset, frame))
+    def _passage(
+        self, path: Path, dataset: Any, source: Source, frames: Sequence[int], total: int
+    ) -> Passage:
+        refs = [
+            identified(
+                ImageRef(str(path), frame=frame if total > 1 else None), shown(path, dataset, frame)
+            )
+            for frame in frames
+        ]
         text = described(dataset)
         if self.descriptions:
             words = (_text(dataset, f"{level}Description") for level in ("Study", "Series"))
             text = " ".join([text, *(f"{word}." for word in words if word)])
-        return picture_passage(source, ref, text, _fields(dataset, frame))
+        return picture_passage(source, refs, text, _fields(dataset, frames[0]))
 
 
 def described(dataset: Any) -> str:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from medrag.images import identified
+from medrag.images import identified, spread
 from medrag.images.raster import raster_format, raster_frames
 from medrag.ingestion.sources import file_sha256, source_of
 from medrag.records import Corpus, ImageRef, Passage, Skipped, Source, passage_id
@@ -69,7 +69,7 @@ class ImageIngestor:
         n_frames = raster_frames(path) if kind == "TIFF" else 1
         chosen = spread(n_frames, self.max_frames)
         refs = [ImageRef(str(path), frame=frame if n_frames > 1 else None) for frame in chosen]
-        passages = [picture_passage(source, ref, "", self._fields(source)) for ref in refs]
+        passages = [picture_passage(source, [ref], "", self._fields(source)) for ref in refs]
         suffix = path.suffix.lower()
         if suffix in _PROMISES and suffix not in SUFFIXES.get(kind, {suffix}):
             yield Skipped(source, "misnamed", f"named {suffix}, but it is a {kind} picture")
@@ -82,22 +82,17 @@ class ImageIngestor:
         return {"title": title} if title else {}
 
 
-def picture_passage(source: Source, ref: ImageRef, text: str, fields: dict[str, Any]) -> Passage:
-    """Make the passage of a picture in the file of `source`, decoded if it is not identified yet.
+def picture_passage(
+    source: Source, refs: Sequence[ImageRef], text: str, fields: dict[str, Any]
+) -> Passage:
+    """Make the passage of pictures in the file of `source`, decoding what is not identified yet.
 
     Raises:
-        InputFileError: if the picture cannot be read.
+        InputFileError: if a picture cannot be read.
     """
-    stored = replace(identified(ref), path=source.document)
-    name = passage_id("image", source, text, (stored,))
-    return Passage(name, "image", text, source, (stored,), fields)
-
-
-def spread(n: int, at_most: int) -> list[int]:
-    """Choose indices of 0..n-1: all of them, or the middles of `at_most` equal stretches."""
-    if n <= at_most:
-        return list(range(n))
-    return [(2 * i + 1) * n // (2 * at_most) for i in range(at_most)]
+    stored = tuple(replace(identified(ref), path=source.document) for ref in refs)
+    name = passage_id("image", source, text, stored)
+    return Passage(name, "image", text, source, stored, fields)
 
 
 def left_out(source: Source, n: int, n_chosen: int, things: str) -> Sequence[Skipped]:

@@ -1,17 +1,18 @@
 """NIfTI volumes: chosen slices of a scan, as pictures."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from medrag.identity import pseudonym
-from medrag.images import Volume, read_volume
+from medrag.images import Volume, read_volume, spread
 from medrag.images.volume import is_hounsfield
-from medrag.ingestion.image import picture_passage, spread
+from medrag.ingestion.image import picture_passage
 from medrag.ingestion.sources import document_of, file_sha256, source_of
 from medrag.records import Corpus, ImageRef, Passage, Skipped, Source
 
@@ -49,17 +50,20 @@ class NiftiIngestor:
         corpus: the corpus of the file; its domain is radiology unless it says another.
         key: for the hashes of subject and study (`medrag.identity`).
         axial: how many axial slices.
+        volume: make one passage of the scan, which holds its axial slices as pictures, in place of
+            one for each slice: what is found then is a scan (`medrag.encoding.volume`).
     """
 
-    def __init__(self, *, corpus: Corpus, key: bytes, axial: int = 8) -> None:
+    def __init__(self, *, corpus: Corpus, key: bytes, axial: int = 8, volume: bool = False) -> None:
         if axial < 1:
             raise ValueError(f"axial must be at least 1, got {axial}")
         self.corpus = corpus
         self.key = key
         self.axial = axial
+        self.volume = volume
 
     def passages(self, path: Path) -> Iterator[Passage | Skipped]:
-        """Yield a passage per chosen slice.
+        """Yield a passage per chosen slice, or one of them all.
 
         Raises:
             InputFileError: if the volume cannot be read whole; nothing is yielded then.
@@ -69,9 +73,12 @@ class NiftiIngestor:
         if _is_mask(volume.values):
             yield Skipped(source, "not_a_picture", "few whole values from 0: a mask, not a scan")
             return
-        cuts = _cuts(volume.values.shape, self.axial)
+        cuts = _cuts(volume.values.shape, self.axial, across=not self.volume)
         filled = [cut for cut in cuts if np.ptp(_plane(volume, cut)) > 0]
-        passages = [_passage(path, source, volume, cut) for cut in filled]
+        if self.volume:
+            passages = [_whole(path, source, volume, filled)] if filled else []
+        else:
+            passages = [_passage(path, source, volume, cut) for cut in filled]
         if len(filled) < len(cuts):
             yield Skipped(source, "blank", f"{len(cuts) - len(filled)} of {len(cuts)} slices")
         if volume.n_times > 1:
@@ -92,11 +99,11 @@ class NiftiIngestor:
         )
 
 
-def _cuts(shape: tuple[int, ...], axial: int) -> list[_Slice]:
+def _cuts(shape: tuple[int, ...], axial: int, *, across: bool) -> list[_Slice]:
     """Choose slices of a volume of shape (z, y, x), axial ones first, from the feet up."""
     z, y, x = shape
     cuts = [_Slice(2, index, z) for index in spread(z, axial)]
-    if z >= _MIN_ACROSS:
+    if across and z >= _MIN_ACROSS:
         cuts += [_Slice(1, y // 2, y), _Slice(0, x // 2, x)]
     return cuts
 
@@ -108,14 +115,28 @@ def _plane(volume: Volume, cut: _Slice) -> NDArray[np.float32]:
 
 def _passage(path: Path, source: Source, volume: Volume, cut: _Slice) -> Passage:
     plane = PLANES[cut.axis]
-    scan = "computed tomography" if is_hounsfield(volume.values) else "scan"
-    text = f"{plane.capitalize()} slice {cut.index + 1} of {cut.n}, {scan}."
+    text = f"{plane.capitalize()} slice {cut.index + 1} of {cut.n}, {_kind(volume)}."
+    return picture_passage(source, [_ref(path, cut)], text, _fields(volume, plane))
+
+
+def _whole(path: Path, source: Source, volume: Volume, cuts: Sequence[_Slice]) -> Passage:
+    first, last = cuts[0], cuts[-1]
+    text = f"Axial slices {first.index + 1} to {last.index + 1} of {last.n}, {_kind(volume)}."
+    fields = _fields(volume, PLANES[2])
+    return picture_passage(source, [_ref(path, cut) for cut in cuts], text, fields)
+
+
+def _ref(path: Path, cut: _Slice) -> ImageRef:
+    return ImageRef(str(path), axis=cut.axis, slice=cut.index)
+
+
+def _kind(volume: Volume) -> str:
+    return "computed tomography" if is_hounsfield(volume.values) else "scan"
+
+
+def _fields(volume: Volume, plane: str) -> dict[str, Any]:
     fields = {"plane": plane, "spacing": [round(mm, 4) for mm in volume.spacing]}
-    if scan != "scan":
-        fields["modality"] = "CT"
-    return picture_passage(
-        source, ImageRef(str(path), axis=cut.axis, slice=cut.index), text, fields
-    )
+    return fields | ({"modality": "CT"} if is_hounsfield(volume.values) else {})
 
 
 def _is_mask(values: NDArray[np.float32]) -> bool:

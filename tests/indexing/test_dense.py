@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -43,15 +44,19 @@ def store(tmp_path: Path) -> Store:
     return open_store(tmp_path / "index")
 
 
-@pytest.mark.parametrize("backend", ["numpy", "torch"])
-def test_it_keeps_the_promises_of_a_channel(store: Store, backend: str) -> None:
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"scan": "int8"}, {"scan": "bfloat16"}, {"device": "cpu,cpu"}],
+    ids=lambda options: ",".join(options.values()) or "auto",
+)
+def test_it_keeps_the_promises_of_a_channel(store: Store, options: dict[str, Any]) -> None:
     check_channel(
         DenseChannel(
             store=store,
             name="words",
             encoder=WordEncoder(),
             side="text",
-            vectors=ExactSearch(store=store, name="words", backend=backend),  # type: ignore[arg-type]
+            vectors=ExactSearch(store=store, name="words", **options),
         ),
         [Question(text="effusion"), Question(text="white matter lung")],
         n_rows=store.n_rows,

@@ -4,17 +4,24 @@ import shutil
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import bm25s
+import ir_measures
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from medrag.build import ChannelPlan
 from medrag.errors import IndexFormatError
+from medrag.evaluation.beir import load_beir
+from medrag.evaluation.measures import measured, parse_measure
 from medrag.indexing import deriving, durable
 from medrag.indexing.lexical import LexicalChannel
 from medrag.indexing.storage import Store, open_store
+from medrag.language import stems
 from medrag.records import Corpus, Filter, Question, ScoredRow
 from tests.contracts import check_channel
 from tests.indexing.library import build_lines
@@ -206,6 +213,73 @@ def test_a_filter_in_the_query_equals_a_filter_on_the_ranking(
     )
 
 
+@settings(max_examples=15, deadline=None)
+@given(
+    texts=st.lists(st.lists(WORDS, min_size=1, max_size=30), min_size=2, max_size=20),
+    words=st.lists(WORDS, min_size=1, max_size=4),
+)
+def test_scores_are_those_of_bm25s(
+    tmp_path_factory: pytest.TempPathFactory, texts: list[list[str]], words: list[str]
+) -> None:
+    folder = tmp_path_factory.mktemp("bm25s")
+    lines = [
+        {"text": " ".join(text), "images": [f"{n}.png"], "kind": "page"}
+        for n, text in enumerate(texts)
+    ]
+    build_lines(folder / "index", folder / "in", {"a.lines": lines})
+    channel = LexicalChannel(store=open_store(folder / "index"))
+    (found,) = channel.search([Question(text=" ".join(words))], len(texts), [Filter()])
+    expected = bm25s_scores(bm25s_of([" ".join(text) for text in texts]), " ".join(words))
+    assert {hit.row for hit in found} == set(np.flatnonzero(expected))
+    # Scores are rounded to 0.001, and bm25s sums single precision. Texts are below 40 words:
+    # Tantivy keeps longer lengths roughly.
+    np.testing.assert_allclose(
+        [hit.score for hit in found], [expected[hit.row] for hit in found], atol=1.1e-3
+    )
+
+
+@pytest.mark.realdata
+def test_scifact_is_ranked_as_by_bm25s_and_measured_as_by_ir_measures(
+    data: Path, tmp_path: Path
+) -> None:
+    root = data / "retrieval" / "scifact"
+    documents = _jsonl(root / "corpus.jsonl")
+    names = [d["_id"] for d in documents]
+    task = load_beir(root)
+    found = _ranked(tmp_path, [{"text": d["text"]} for d in documents], task.questions, 100)
+    made = bm25s_of([d["text"] for d in documents])
+    same = []
+    for question, ranking in zip(task.questions, found, strict=True):
+        theirs = bm25s_scores(made, question.text)
+        tenth = np.sort(theirs)[-10]
+        # Tantivy keeps the length of a long text in one byte, so that near ties change places.
+        same.append(np.mean([theirs[hit.row] >= 0.97 * tenth for hit in ranking[:10]]))
+    assert np.mean(same) >= 0.98
+    run = {
+        question.id: [names[hit.row] for hit in ranking]
+        for question, ranking in zip(task.questions, found, strict=True)
+    }
+    qrels = [
+        ir_measures.Qrel(query, name, grade)
+        for query, judged in task.qrels.items()
+        for name, grade in judged.items()
+    ]
+    # Falling scores, so that the library keeps the order of ties.
+    scored = [
+        ir_measures.ScoredDoc(query, name, -float(rank))
+        for query, ranked in run.items()
+        for rank, name in enumerate(ranked)
+    ]
+    pairs = [("nDCG@10", "nDCG@10"), ("Recall@100", "R@100"), ("MRR@10", "RR@10")]
+    theirs = ir_measures.calc_aggregate(
+        [ir_measures.parse_measure(b) for _, b in pairs], qrels, scored
+    )
+    for ours, name in pairs:
+        measure = parse_measure(ours)
+        values = [measured(measure, ranked, task.qrels[query]) for query, ranked in run.items()]
+        assert np.mean(values) == pytest.approx(theirs[ir_measures.parse_measure(name)], abs=1e-9)
+
+
 @pytest.mark.realdata
 def test_scifact_reaches_the_known_quality_of_bm25(data: Path, tmp_path: Path) -> None:
     root = data / "retrieval" / "scifact"
@@ -245,6 +319,20 @@ def test_questions_with_options_find_their_module_of_the_textbook(
     found = _ranked(tmp_path, lines, questions, 1)
     hits = [modules[r[0].row] == q["gold_module"] for r, q in zip(found, asked, strict=True)]
     assert np.mean(hits) >= 0.76
+
+
+def bm25s_of(texts: Sequence[str]) -> Any:
+    made = bm25s.BM25(method="lucene", k1=1.2, b=0.75)
+    made.index([stems(text) for text in texts], show_progress=False)
+    return made
+
+
+def bm25s_scores(made: Any, question: str) -> NDArray[np.float64]:
+    """Score every text; a word that is asked twice counts twice."""
+    known = [made.get_scores([stem]) for stem in stems(question) if stem in made.vocab_dict]
+    # Lucene leaves out the constant factor k1 + 1 of the formula, and Tantivy does not.
+    total: NDArray[np.float64] = 2.2 * np.sum([np.zeros(made.scores["num_docs"]), *known], axis=0)
+    return total
 
 
 def rows(channel: LexicalChannel, text: str, k: int = 99) -> list[int]:

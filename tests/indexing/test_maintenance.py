@@ -270,3 +270,13 @@ def test_small_segments_are_joined_and_large_ones_are_not(
     assert compact(index).segments == 3
     monkeypatch.undo()
     assert maintenance.compact(index).segments == 1
+
+
+def test_info_says_what_searches_a_channel_and_what_that_weighs(tmp_path: Path) -> None:
+    index = tmp_path / "index"
+    build_lines(index, tmp_path / "in", {"a.lines": ["effusion"]}, channels=lexical_and_words())
+    channels = info(index)["channels"]
+    postings = [each for each in (index / "derived").rglob("*") if each.is_file()]
+    assert channels["lexical"]["derived_bytes"] == sum(each.stat().st_size for each in postings)
+    assert channels["words"]["store"] == "exact"
+    assert "store" not in channels["lexical"]

@@ -479,6 +479,14 @@ def test_many_frames_are_thinned_out_evenly(tmp_path: Path) -> None:
     assert _reasons(_read(path, max_frames=12)) == []
 
 
+def test_a_clip_may_be_one_passage_with_its_frames(tmp_path: Path) -> None:
+    stack = np.stack([_ramp() + 7 * i for i in range(12)])
+    path = _saved(tmp_path / "a.dcm", _dataset(stack, NumberOfFrames=12))
+    [passage] = _passages(_read(path, max_frames=3, volume=True))
+    assert [image.frame for image in passage.images] == [2, 6, 10]
+    assert all(image.sha256 for image in passage.images)
+
+
 def test_a_single_frame_has_no_number(tmp_path: Path) -> None:
     path = _saved(tmp_path / "a.dcm", _dataset(_ramp()))
     assert _passages(_read(path))[0].images[0].frame is None

@@ -93,6 +93,20 @@ def test_of_a_series_the_first_volume_counts(tmp_path: Path) -> None:
     assert _notes(found) == [("not_chosen", "4 of 5 volumes of the series")]
 
 
+def test_a_scan_may_be_one_passage_with_its_axial_slices(tmp_path: Path) -> None:
+    values = _scan()
+    values[:, :, 28] = 0
+    found = _read(_saved(tmp_path / "a.nii.gz", values), tmp_path, axial=4, volume=True)
+    [passage] = _passages(found)
+    assert [(image.axis, image.slice) for image in passage.images] == [(2, 4), (2, 12), (2, 20)]
+    assert _notes(found) == [("blank", "1 of 4 slices")]
+    assert passage.text == "Axial slices 5 to 21 of 32, scan."
+    assert passage.fields == {"plane": "axial", "spacing": [2.0, 1.0, 1.0]}
+    assert all(image.sha256 for image in passage.images)
+    apart = _passages(_read(tmp_path / "a.nii.gz", tmp_path, axial=4))
+    assert passage.id not in {each.id for each in apart}
+
+
 def test_subject_and_session_come_from_names_after_bids(tmp_path: Path) -> None:
     path = _saved(tmp_path / "sub-01" / "ses-2" / "anat" / "sub-01_ses-2_T1w.nii.gz", _scan())
     source = _passages(_read(path, tmp_path))[0].source

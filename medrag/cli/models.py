@@ -1,0 +1,175 @@
+"""`medrag models`: every encoder that has a name, its facts, and how well they are known."""
+
+import textwrap
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from medrag.cli.output import message, number, shortened, show, show_json, table
+
+if TYPE_CHECKING:
+    from medrag.codec import Json
+    from medrag.encoding.presence import Presence
+    from medrag.encoding.presets import Preset
+
+_MARKS = {"verified": "V", "secondary": "S", "from memory": "M"}
+_SCORES = {"inner product": "product"}
+_LICENCE = 16
+_WIDTH = 76
+_LEGEND = (
+    "known: V read at the authors, S read elsewhere, M from memory; + where a fact differs.\n"
+    "here: ready, download (at first use), gated (its hub asks first), file (got by hand), "
+    "install, serve.\n"
+    "All facts of one: medrag models NAME"
+)
+
+
+def models(
+    name: Annotated[
+        str | None, typer.Argument(help="A preset or a hub id, to be told in full.")
+    ] = None,
+    kind: Annotated[
+        str | None, typer.Option(metavar="<str>", help="Only encoders of this kind.")
+    ] = None,
+    domain: Annotated[
+        str | None, typer.Option(metavar="<str>", help="Only those made for this domain.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List the encoders that have a name, with what is known of them."""
+    from medrag.encoding.presence import presence
+    from medrag.encoding.presets import presets
+
+    if name is not None and (kind is not None or domain is not None):
+        raise typer.BadParameter("a NAME takes neither --kind nor --domain")
+    chosen = [_named(name)] if name is not None else _chosen(presets(), kind, domain)
+    rows = [(preset, presence(preset)) for preset in chosen]
+    if as_json:
+        shapes = [_shape(*row) for row in rows]
+        show_json(shapes[0] if name is not None else {"models": shapes})
+    elif name is not None:
+        show(_card(*rows[0]))
+    elif rows:
+        show(_listing(rows))
+        message(_LEGEND)
+    else:
+        message(f"no encoder of kind {kind} was made for {domain}")
+
+
+def _named(name: str) -> "Preset":
+    from medrag.encoding.presets import find, near
+
+    preset = find(name)
+    if preset is None:
+        close = near(name)
+        hint = f"did you mean {' or '.join(close)}? " if close else ""
+        raise typer.BadParameter(f"no preset {name!r}; {hint}medrag models lists them all")
+    return preset
+
+
+def _chosen(listed: "tuple[Preset, ...]", kind: str | None, domain: str | None) -> "list[Preset]":
+    from medrag.cli.ask import check_names
+
+    check_names("kind", [kind] if kind else (), {each.kind for each in listed})
+    domains = {one for each in listed for one in each.domains}
+    check_names("domain", [domain] if domain else (), domains)
+    return [
+        each
+        for each in listed
+        if kind in (None, each.kind) and (domain is None or domain in each.domains)
+    ]
+
+
+def _listing(rows: "list[tuple[Preset, Presence]]") -> str:
+    head = ("name", "kind", "d", "image", "tokens", "score", "licence", "known", "here")
+    cells = [
+        (
+            preset.name,
+            preset.kind,
+            _or_dash(preset.d),
+            _short(preset.image) or "-",
+            _or_dash(preset.tokens),
+            _SCORES.get(preset.score, preset.score),
+            shortened(preset.licence, _LICENCE),
+            _MARKS[preset.evidence] + ("+" if preset.differs else ""),
+            _here(preset, found),
+        )
+        for preset, found in rows
+    ]
+    return f"{table([head, *cells])}\n{number(len(rows), 'encoder')}"
+
+
+def _card(preset: "Preset", found: "Presence") -> str:
+    marks = {
+        key: f"  [{preset.differs[key]}]" if key in preset.differs else ""
+        for key in ("model", "d", "image", "tokens", "licence", "gate", "checkpoint")
+    }
+    gates = {
+        "none": "open", "accept": "accept its terms", "request": "request access",
+        "download": "got by hand",
+    }  # fmt: skip
+    told = [
+        ("name", ", ".join((preset.name, *preset.aliases))),
+        ("kind", preset.kind),
+        ("model", f"{preset.model or '-'}{marks['model']}"),
+        ("passages", preset.passage_model or ""),
+        ("file", f"{preset.checkpoint}{marks['checkpoint']}" if preset.checkpoint else ""),
+        ("loads by", preset.loads),
+        ("options", ", ".join(f"{key}: {each}" for key, each in preset.options.items())),
+        ("vectors", f"{preset.d or 'known at runtime'}{marks['d']}, {preset.score}"),
+        ("image", f"{_sides(preset.image)} pixels{marks['image']}" if preset.image else ""),
+        ("text", f"{preset.tokens} tokens at most{marks['tokens']}" if preset.tokens else ""),
+        ("licence", f"{preset.licence}{marks['licence']}"),
+        ("access", f"{gates[preset.gate]}{marks['gate']}"),
+        ("domains", ", ".join(preset.domains)),
+        ("known", preset.evidence),
+        ("here", found.state),
+        ("to do", found.way if found.state != "ready" else ""),
+        ("channel", _channel(preset)),
+        ("note", preset.note),
+    ]
+    rows = [
+        ("" if n else key, line)
+        for key, value in told
+        if value
+        for n, line in enumerate(textwrap.wrap(value, _WIDTH, break_long_words=False))
+    ]
+    return table(rows)
+
+
+def _channel(preset: "Preset") -> str:
+    """Say how an index gets a channel of it."""
+    if preset.kind == "remote":
+        return "a recipe with an encoder of kind remote, and the address of the server"
+    if preset.kind == "descriptor":
+        return "--channel image"
+    if preset.loads == "remote code" or preset.model is None:
+        more = "checkpoint: PATH" if preset.model is None else "trust_remote_code: true"
+        return f"a recipe with encoder: {{kind: {preset.kind}, model: {preset.name}, {more}}}"
+    name = {"page": "page", "sparse": "sparse"}.get(preset.kind, preset.side)
+    return f"--channel {name}={preset.name}"
+
+
+def _here(preset: "Preset", found: "Presence") -> str:
+    gated = found.state == "download" and preset.gate in ("accept", "request")
+    return "gated" if gated else found.state
+
+
+def _sides(sides: tuple[int, ...]) -> str:
+    if not sides:
+        return ""
+    return str(sides[0]) if len(sides) == 2 else "x".join(map(str, sides))
+
+
+def _short(sides: tuple[int, ...]) -> str:
+    """Write a square by its side, and a volume by that and its depth."""
+    return "x".join(map(str, sides[1:]))
+
+
+def _or_dash(value: int | None) -> str:
+    return "-" if value is None else str(value)
+
+
+def _shape(preset: "Preset", found: "Presence") -> "Json":
+    return {**asdict(preset), "here": found.state, "way": found.way}

@@ -1,0 +1,217 @@
+"""Post JSON to one address of a server: patient with a busy one, careful with keys."""
+
+import email.utils
+import ipaddress
+import json
+import logging
+import os
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from http.client import HTTPException
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from medrag.errors import MedragError, RecipeError
+
+_LOGGER = logging.getLogger(__name__)
+# Worth another try: the server was busy, starting, or gone for a moment.
+_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
+_LONGEST_WAIT = 60.0
+# Of what a server says about an error; the rest is seldom for people.
+_TOLD = 300
+# A vector of 4,096 numbers is 100 kB of JSON; a batch of 64 of them 6 MB.
+_LARGEST = 512 << 20
+
+
+class Endpoint:
+    """One address that takes and gives JSON.
+
+    Args:
+        url: http or https. Without TLS only this machine is spoken to, unless `allow_http`:
+            passages and pictures of patients would cross the network for all to read.
+        key_variable: the environment variable that holds the server's key; None to send none. The
+            key is read at each request and appears in no message.
+        timeout: seconds for one request.
+        tries: of one request that fails in passing (429, 5xx, no connection).
+        wait: seconds before the second try, doubled each time; a `Retry-After` of the server goes
+            first. The wait is at most 60 s.
+
+    Raises:
+        ValueError: if a number is out of range.
+        RecipeError: if the address is none, holds a password, or is plain http to another machine.
+    """
+
+    def __init__(
+        self,
+        *,
+        url: str,
+        key_variable: str | None = None,
+        timeout: float = 120.0,
+        tries: int = 6,
+        wait: float = 1.0,
+        allow_http: bool = False,
+    ) -> None:
+        if timeout <= 0 or wait < 0:
+            raise ValueError(f"timeout must be positive, wait at least 0; got {timeout}, {wait}")
+        if tries < 1:
+            raise ValueError(f"tries must be at least 1, got {tries}")
+        self.url = _checked(url, allow_http=allow_http)
+        # In messages: a query may hold a token.
+        self.shown = urlunsplit(urlsplit(self.url)._replace(query=""))
+        self.key_variable = key_variable
+        self.timeout = timeout
+        self.tries = tries
+        self.wait = wait
+        handlers: list[urllib.request.BaseHandler] = [_NoRedirects()]
+        if _is_this_machine(urlsplit(self.url).hostname or ""):
+            # A proxy of the company would look for this machine on its own.
+            handlers.append(urllib.request.ProxyHandler({}))
+        self._opener = urllib.request.build_opener(*handlers)
+
+    def post(self, body: Mapping[str, Any]) -> Any:
+        """Send a JSON object and give the JSON that comes back.
+
+        Raises:
+            RecipeError: if the key's variable is empty.
+            MedragError: if the server refuses, or fails after the last try.
+        """
+        request = urllib.request.Request(  # noqa: S310 - `_checked` allows http and https only
+            self.url, data=json.dumps(body).encode(), headers=self._headers(), method="POST"
+        )
+        tried = 0
+        while True:
+            tried += 1
+            try:
+                return self._sent(request)
+            except urllib.error.HTTPError as error:
+                told, after = self._told(error), _retry_after(error.headers.get("Retry-After"))
+                passing = error.code in _PASSING and (after or 0) <= _LONGEST_WAIT
+                if not passing or tried == self.tries:
+                    raise MedragError(self._refused(error.code, told, after)) from None
+                trouble = f"status {error.code}"
+            except (OSError, HTTPException) as error:
+                trouble, after = f"no answer ({self._reason(error)})", None
+                if tried == self.tries:
+                    raise MedragError(
+                        f"{self.shown} gave {trouble} in {self.tries} tries; is the server "
+                        "running, and is the address right? A slow one may need a larger timeout "
+                        f"(now {self.timeout:g} s)"
+                    ) from None
+            seconds = after if after is not None else self.wait * 2 ** (tried - 1)
+            seconds = min(seconds, _LONGEST_WAIT)
+            _LOGGER.warning("%s: %s; trying again in %.3g s", self.shown, trouble, seconds)
+            time.sleep(seconds)
+
+    def _sent(self, request: urllib.request.Request) -> Any:
+        with self._opener.open(request, timeout=self.timeout) as response:
+            raw = response.read(_LARGEST + 1)
+        if len(raw) > _LARGEST:
+            raise MedragError(f"{self.shown} answered with more than {_LARGEST >> 20} MB; ask less")
+        try:
+            return json.loads(raw)
+        except ValueError as error:
+            raise MedragError(
+                f"{self.shown} answered something else than JSON; is it the address of an "
+                "OpenAI-compatible server?"
+            ) from error
+
+    def _headers(self) -> dict[str, str]:
+        headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        if self.key_variable is not None:
+            key = os.environ.get(self.key_variable, "").strip()
+            if not key:
+                raise RecipeError(
+                    f"the environment variable {self.key_variable} is empty; put the key of "
+                    f"{self.shown} into it, or say key_variable: null for a server without keys"
+                )
+            headers["Authorization"] = f"Bearer {key}"
+        return headers
+
+    def _refused(self, status: int, told: str, after: float | None) -> str:
+        says = f": {told}" if told else ""
+        return f"{self.shown} answered with status {status}{says}; {self._way_out(status, after)}"
+
+    def _way_out(self, status: int, after: float | None) -> str:
+        if status in (401, 403):
+            held = self.key_variable or "an environment variable, and name it as key_variable"
+            return f"put a valid key into {held}"
+        if status == 404:
+            return "check the address and the name of the model"
+        if status in (400, 413, 422):
+            return "if an input is too long, lower window_words; if a batch is, lower batch_size"
+        if 300 <= status < 400:
+            return "it moved: give the new address"
+        if after is not None and after > _LONGEST_WAIT:
+            return f"it asks to wait {after:.0f} s: try again then"
+        if status in _PASSING:
+            return f"it did so in {self.tries} tries: try again later"
+        return "its own log may say why"
+
+    def _reason(self, error: OSError | HTTPException) -> str:
+        return self._without_key(str(getattr(error, "reason", None) or error))
+
+    def _told(self, error: urllib.error.HTTPError) -> str:
+        try:
+            text = error.read(1 << 16).decode("utf-8", "replace")
+        except OSError:
+            return ""
+        try:
+            value = json.loads(text)
+            found = value.get("error", value) if isinstance(value, dict) else value
+            text = str(found.get("message", found) if isinstance(found, dict) else found)
+        except ValueError:
+            pass  # Not JSON: told as it is.
+        return " ".join(self._without_key(text).split())[:_TOLD]
+
+    def _without_key(self, text: str) -> str:
+        key = os.environ.get(self.key_variable or "", "").strip()
+        return text.replace(key, "[key]") if key else text
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """A redirect is an error: the key and the passages are for one server only."""
+
+    def redirect_request(self, *_: Any, **__: Any) -> None:
+        return None
+
+
+def _checked(url: str, *, allow_http: bool) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise RecipeError(f"{url!r} is no address of a server; expected http(s)://HOST[:PORT]/...")
+    if parts.username is not None or parts.password is not None:
+        raise RecipeError(
+            f"the address of {parts.hostname} holds a password; put it into an environment "
+            "variable and name that as key_variable"
+        )
+    if parts.scheme == "http" and not (allow_http or _is_this_machine(parts.hostname)):
+        raise RecipeError(
+            f"{url} is not encrypted, and {parts.hostname} is another machine: all on the way "
+            "could read what is sent; use https, or say allow_http: true in a network you trust"
+        )
+    return urlunsplit(parts._replace(fragment=""))
+
+
+def _is_this_machine(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _retry_after(said: str | None) -> float | None:
+    """Read seconds, or a date, as HTTP writes them; None where it says neither."""
+    if not said:
+        return None
+    try:
+        return max(float(said), 0.0)
+    except ValueError:
+        pass  # A date, then.
+    try:
+        return max(email.utils.parsedate_to_datetime(said).timestamp() - time.time(), 0.0)
+    except (TypeError, ValueError):
+        return None

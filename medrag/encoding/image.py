@@ -1,0 +1,201 @@
+"""Pictures found by pictures: models of one tower, such as RAD-DINO."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medrag.encoding.batching import Halving
+from medrag.encoding.clip_transformers import (
+    image_processor,
+    loaded,
+    moved,
+    pixel_backend,
+    prepared,
+)
+from medrag.encoding.numerics import Dtype, check_dtype, numerics_of
+from medrag.encoding.pictures import (
+    DPI,
+    Inputs,
+    asked_pictures,
+    check_batch,
+    encodes_pictures,
+    picture_batches,
+    picture_vectors,
+    pictures_of,
+)
+from medrag.encoding.presets import find
+from medrag.encoding.rows import means, unit
+from medrag.encoding.weights import content_name, model_folder
+from medrag.errors import RecipeError
+from medrag.extras import require
+from medrag.protocols import Side
+from medrag.records import Embeddings, ImageRef, Passage, Question
+
+Pooling = Literal["cls", "mean", "pooler"]
+
+
+class ImageEncoder:
+    """Pictures in the space of a model that reads pictures alone, by transformers' AutoModel.
+
+    A passage has one vector for each of its pictures, a question one: the mean of those of its
+    pictures. Rows are equal whatever batch a picture stands in, up to rounding. The model is loaded
+    at the first encoding.
+
+    Args:
+        model: a preset such as "rad-dino", a hub id, or a folder.
+        pooling: what stands for the picture: its class token ("cls"), the mean of its patches
+            ("mean"), or what the model itself gives ("pooler"); None for the preset's, or "cls".
+        device: of torch; None for the GPU if there is one, else the CPU.
+        dtype: "auto" is bfloat16 where the device computes in it natively, else float32.
+        batch_size: pictures in one pass; None for what suits the device. Halved when memory runs
+            out.
+        revision: of a hub id.
+        trust_remote_code: run Python code that comes with the model.
+
+    Raises:
+        RecipeError: (at first use) if the model is not found or cannot be loaded.
+    """
+
+    normalised = True
+
+    def __init__(
+        self,
+        *,
+        model: str,
+        pooling: Pooling | None = None,
+        device: str | None = None,
+        dtype: Dtype = "auto",
+        batch_size: int | None = None,
+        revision: str | None = None,
+        trust_remote_code: bool = False,
+    ) -> None:
+        if pooling is not None and pooling not in get_args(Pooling):
+            raise ValueError(f"pooling must be cls, mean or pooler, got {pooling!r}")
+        check_batch(batch_size, "batch_size")
+        check_dtype(dtype)
+        preset = find(model)
+        told = preset.options.get("pooling") if preset is not None else None
+        self.model = model
+        self.pooling: Pooling = pooling or told or "cls"
+        self.device = device
+        self.dtype: Dtype = dtype
+        self.revision = revision
+        self.trust_remote_code = trust_remote_code
+        self.batch_size = batch_size
+
+    @cached_property
+    def name(self) -> str:
+        """Content of weights and configuration, back end of pictures, and pooling."""
+        return f"{content_name(self._folder)}/{pixel_backend()}-dpi{DPI}/{self.pooling}/unit"
+
+    @property
+    def numerics(self) -> str:
+        """Device and dtype in use, such as "cpu bfloat16"; loads the model."""
+        return numerics_of(self._loaded)
+
+    def encodes(self, passage: Passage) -> bool:
+        """Tell whether a passage is about its pictures."""
+        return encodes_pictures(passage)
+
+    def encode_passages(self, passages: Sequence[Passage]) -> Embeddings:
+        """Encode every picture of each passage.
+
+        Raises:
+            InputFileError: naming the first picture that cannot be read.
+            ValueError: if a passage has no picture.
+        """
+        return self._encoded([pictures_of(passage) for passage in passages])
+
+    def encode_questions(self, questions: Sequence[Question], side: Side) -> Embeddings:
+        """Encode the pictures of each question, as one vector.
+
+        Raises:
+            InputFileError: naming the first picture that cannot be read.
+            ValueError: if a question has no picture, or its text is asked for.
+        """
+        if side != "image":
+            raise ValueError(f"side must be 'image', got {side!r}; {self.model} reads no text")
+        return means(self._encoded([asked_pictures(question) for question in questions]))
+
+    def _encoded(self, each: Sequence[Sequence[ImageRef]]) -> Embeddings:
+        lengths = np.array([len(refs) for refs in each], dtype=np.int32)
+        if not each:
+            return Embeddings(np.zeros((0, self._d), dtype=np.float32), lengths)
+        rows = picture_vectors(
+            [ref for refs in each for ref in refs],
+            prepared=self._prepared,
+            encoded=self._vectors,
+            halving=self._halving,
+        )
+        return Embeddings(unit(rows), lengths)
+
+    def _prepared(self, pixels: NDArray[np.uint8]) -> Inputs:
+        return prepared(self._processor, pixels)
+
+    def _vectors(self, inputs: Inputs) -> NDArray[np.float32]:
+        model = self._loaded
+        with require("torch").inference_mode():
+            found = model(**moved(inputs, model))
+        return np.asarray(_pooled(found, self.pooling, model.config, self.model))
+
+    @cached_property
+    def _d(self) -> int:
+        blank = self._prepared(np.zeros((32, 32, 3), dtype=np.uint8))
+        return int(self._vectors({key: each[None] for key, each in blank.items()}).shape[1])
+
+    @cached_property
+    def _halving(self) -> Halving:
+        return picture_batches(self.batch_size, self.device)
+
+    @cached_property
+    def _folder(self) -> Path:
+        preset = find(self.model)
+        if preset is not None and preset.serve is not None:
+            raise RecipeError(
+                f"{preset.name} cannot be loaded here; serve it and use an encoder of kind "
+                f"'remote': {preset.serve}"
+            )
+        return model_folder(
+            self.model if preset is None or preset.model is None else preset.model, self.revision
+        )
+
+    @cached_property
+    def _processor(self) -> Any:
+        return image_processor(self._folder, trust_remote_code=self.trust_remote_code)
+
+    @cached_property
+    def _loaded(self) -> Any:
+        model, dtype = loaded(
+            self._folder,
+            device=self.device,
+            dtype=self.dtype,
+            trust_remote_code=self.trust_remote_code,
+        )
+        if hasattr(model.config, "text_config"):
+            raise RecipeError(
+                f"{self.model} has a tower for texts as well; use an encoder of kind 'clip'"
+            )
+        return model.to(dtype)
+
+
+def _pooled(found: Any, pooling: Pooling, config: Any, model: str) -> NDArray[np.float32]:
+    """Take one vector of each picture from what a model gave."""
+    if pooling == "pooler":
+        rows = getattr(found, "pooler_output", None)
+        if rows is None:
+            raise RecipeError(f"{model} gives no vector of its own; choose pooling: cls or mean")
+        rows = rows.flatten(1)
+    else:
+        states = found.last_hidden_state
+        if states.ndim == 4:  # A convolutional network: (n, d, h, w), without a class token.
+            rows = states.mean(dim=(2, 3))
+        elif pooling == "cls":
+            rows = states[:, 0]
+        else:
+            rows = states[:, 1 + int(getattr(config, "num_register_tokens", 0)) :].mean(dim=1)
+    vectors: NDArray[np.float32] = rows.float().cpu().numpy()
+    return vectors

@@ -1,0 +1,64 @@
+"""Which device and data type a model computes in: chosen by the machine, told to the index."""
+
+from typing import Any, Literal, get_args
+
+from medrag.extras import require
+
+Dtype = Literal["auto", "float32", "bfloat16", "float16"]
+
+
+def chosen_device(device: str | None) -> str:
+    """Give the device of torch that was asked for; without one the GPU if there is one.
+
+    Args:
+        device: such as "cpu", "cuda" or "cuda:1"; None to choose.
+    """
+    if device is not None:
+        return device
+    return "cuda" if require("torch").cuda.is_available() else "cpu"
+
+
+def check_dtype(dtype: str) -> None:
+    """Refuse a name that is no `Dtype`.
+
+    Raises:
+        ValueError: naming those that are.
+    """
+    if dtype not in get_args(Dtype):
+        raise ValueError(f"dtype must be one of {', '.join(get_args(Dtype))}, got {dtype!r}")
+
+
+def chosen_dtype(torch: Any, wanted: Dtype, device: str) -> Any:
+    """Give the data type of torch to compute in.
+
+    Args:
+        torch: the library.
+        wanted: "auto" is bfloat16 where AMX, AVX-512 or a GPU computes it, else float32.
+        device: of torch.
+
+    Raises:
+        ValueError: if `wanted` is no `Dtype`.
+    """
+    check_dtype(wanted)
+    if wanted == "auto":
+        wanted = "bfloat16" if _computes_bfloat16(torch, device) else "float32"
+    return getattr(torch, wanted)
+
+
+def numerics_of(module: Any) -> str:
+    """Say where and in what a module computes, such as "cpu bfloat16".
+
+    Args:
+        module: of torch, with at least one weight.
+    """
+    weight = next(each for each in module.parameters() if each.is_floating_point())
+    return f"{weight.device.type} {str(weight.dtype).removeprefix('torch.')}"
+
+
+def _computes_bfloat16(torch: Any, device: str) -> bool:
+    if device.startswith("cuda"):
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if device.startswith("cpu") and hasattr(torch.cpu, "get_capabilities"):
+        able = torch.cpu.get_capabilities()
+        return bool(able.get("amx_bf16") or able.get("avx512_bf16"))
+    return False

@@ -1,0 +1,74 @@
+"""What of a preset is on this machine: found by looking at folders, without loading a library."""
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal
+
+from medrag.encoding.presets import Loads, Preset
+from medrag.encoding.weights import PACKAGED
+from medrag.extras import require
+
+State = Literal["ready", "download", "file", "install", "serve"]
+
+# Libraries that load a preset: the modules, and the extra of medrag that brings them.
+_LIBRARIES: dict[Loads, tuple[tuple[str, ...], str | None]] = {
+    "transformers": (("torch", "transformers"), None),
+    "remote code": (("torch", "transformers"), None),
+    "sentence-transformers": (("torch", "sentence_transformers"), None),
+    "open_clip": (("torch", "open_clip"), "clip"),
+    "built in": (("skimage",), None),
+    "package": ((), None),
+}
+_WEIGHTS = (".safetensors", ".bin", ".pt")
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """Whether a preset can be loaded here.
+
+    Attributes:
+        state: "ready"; "download": the hub gives the weights at first use; "file": its file of
+            weights is got by hand; "install": a library is missing; "serve": it runs elsewhere.
+        way: what to do; empty where nothing is.
+    """
+
+    state: State
+    way: str = ""
+
+
+def presence(preset: Preset) -> Presence:
+    """Look for the libraries and the weights of a preset."""
+    if preset.serve is not None:
+        return Presence("serve", preset.serve)
+    modules, extra = _LIBRARIES[preset.loads]
+    missing = [module for module in (*modules, *preset.needs) if find_spec(module) is None]
+    if missing:
+        extra = "clip" if preset.needs else extra
+        wanted = f"medrag[{extra}]" if extra else "medrag"
+        return Presence("install", f"{', '.join(missing)} missing: pip install '{wanted}'")
+    if preset.loads == "built in":
+        return Presence("ready")
+    ids = [each for each in (preset.model, preset.passage_model) if each is not None]
+    if not ids:
+        return Presence("file", f"get {preset.checkpoint} from its authors")
+    absent = [each for each in ids if not (_packaged(each) or _cached(each))]
+    if not absent:
+        return Presence("ready")
+    first = {"accept": "accept its terms at", "request": "request access at"}.get(preset.gate)
+    ask = f"{first} https://huggingface.co/{absent[0]}, then: hf auth login; " if first else ""
+    return Presence("download", ask + "; ".join(f"hf download {each}" for each in absent))
+
+
+def _packaged(model: str) -> bool:
+    return model in PACKAGED and find_spec(PACKAGED[model]) is not None
+
+
+def _cached(model: str) -> bool:
+    """Tell whether the hub's cache holds weights of a model, of any revision."""
+    root = Path(require("huggingface_hub.constants").HF_HUB_CACHE)
+    snapshots = root / f"models--{model.replace('/', '--')}" / "snapshots"
+    return any(
+        path.suffix in _WEIGHTS and path.exists()
+        for path in (snapshots.rglob("*") if snapshots.is_dir() else ())
+    )

@@ -1,0 +1,214 @@
+"""Search the vectors of a channel through FAISS: flat, inverted files, codes, graphs."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medrag.errors import IndexFormatError
+from medrag.indexing.backends import backend_options, check_questions
+from medrag.indexing.faiss_candidates import Candidates
+from medrag.indexing.faiss_file import FaissFile, check_digest, library, opened, read_faiss_file
+from medrag.indexing.faiss_filter import Allowed
+from medrag.indexing.faiss_training import by_segment, make
+from medrag.indexing.manifest import ChannelEntry
+from medrag.indexing.rescoring import RowVectors
+from medrag.indexing.storage import Block, Store
+from medrag.records import Embeddings, Filter, ScoredRow
+
+Floats = NDArray[np.float32]
+Rows = NDArray[np.int64]
+
+FACTORY = "Flat"
+# Candidates for each wanted passage, where the index keeps floats, and where it keeps codes.
+_OF_FLOATS, _OF_CODES = 2, 10
+# A few more, so that small k and passages of several vectors need no second round.
+_MORE = 8
+# Each further round asks for so many times as much.
+_GROWTH = 4
+# Filters that are remembered, with what they leave.
+_FILTERS = 8
+# Of a filter that leaves less than an eighth, and at most so many passages, all are scored.
+_SCORED, _SCORED_SHARE = 4096, 8
+
+
+class FaissSearch:
+    """Find candidates in a FAISS index, and score them again from the vectors themselves.
+
+    What `Flat` finds, and an inverted file of floats with every list probed, is what exact search
+    finds. A filter is part of FAISS's own search where the type of index takes one (Flat, scalar
+    quantiser, RaBitQ, IVF of any kind, HNSW, also behind PCA or OPQ); else (PQ or FastScan
+    without IVF, refined indexes, GPUs) more candidates are taken and those of other passages
+    dropped. Whoever finds fewer than k allowed passages searches further, and in the end all of
+    them. Passages that came after the index was made are scored one by one.
+
+    Args:
+        factory: as in `faiss.index_factory`; with fewer vectors than it takes to train it, fewer
+            lists are made.
+        nprobe: lists that are searched of an inverted file; a sixteenth of them, and at least 8,
+            if None.
+        ef: candidates that a graph keeps while it is walked; 64 if None.
+        device: "cuda" copies the index to all GPUs, a part to each. k and nprobe are at most 2,048
+            there; more candidates than that are looked for on the CPU.
+        rescore: candidates for each wanted passage; 2 of an index of floats, 10 of codes, if None.
+
+    Raises:
+        KeyError: if the store has no channel of that name.
+        IndexFormatError: if the index is missing, damaged, or holds other vectors.
+        MedragError: if there is no GPU to copy it to.
+
+    Source:
+        Douze et al., "The Faiss library", 2024.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        name: str,
+        factory: str = FACTORY,
+        nprobe: int | Literal["all"] | None = None,
+        ef: int | None = None,
+        device: Literal["cpu", "cuda"] | None = None,
+        rescore: int | None = None,
+    ) -> None:
+        for option, value in (("nprobe", nprobe), ("ef", ef), ("rescore", rescore)):
+            if isinstance(value, int) and value < 1:
+                raise ValueError(f"{option} must be at least 1, got {value}")
+        self.store = store
+        self.name = name
+        self.factory = factory
+        folder = store.derived(name)
+        self._file = read_faiss_file(folder, name)
+        blocks = by_segment(store, name)
+        _check_fit(self._file, blocks, store, name)
+        self._vectors = RowVectors(list(blocks.values()))
+        held = {each for each, _ in self._file.segments}
+        newer = [block for each, block in blocks.items() if each not in held]
+        self._newer = RowVectors(newer) if newer else None
+        self._rows_of = _rows_of(self._file, blocks)
+        self._filters: dict[Filter, Allowed] = {}
+        self._candidates: Candidates | None = None
+        if self._file.n:
+            index = opened(folder, name, self._file)
+            self._candidates = Candidates(library(), index, nprobe=nprobe, ef=ef, device=device)
+        floats = self._candidates is not None and self._candidates.keeps_floats
+        self.rescore = rescore or (_OF_FLOATS if floats else _OF_CODES)
+
+    def search(
+        self, questions: Embeddings, k: int, filters: Sequence[Filter]
+    ) -> list[list[ScoredRow]]:
+        check_questions(questions, k, self.store.channel(self.name).d, self.name)
+        asked = np.split(questions.values, np.cumsum(questions.lengths)[:-1]) if filters else []
+        rankings: list[list[ScoredRow]] = [[] for _ in filters]
+        for wanted in dict.fromkeys(filters):
+            numbers = [number for number, each in enumerate(filters) if each == wanted]
+            found = self._found([asked[number] for number in numbers], k, self._allowed(wanted))
+            for number, rows in zip(numbers, found, strict=True):
+                rankings[number] = self._vectors.ranked(rows, asked[number], k)
+        return rankings
+
+    def _allowed(self, wanted: Filter) -> Allowed:
+        """Look at every row for a filter; for the last few filters only once."""
+        if wanted not in self._filters:
+            mask = self.store.row_mask(wanted)
+            made = Allowed(mask, self._vectors.rows, self._rows_of)
+            self._filters = dict([*self._filters.items(), (wanted, made)][-_FILTERS:])
+            return made
+        return self._filters[wanted]
+
+    def _found(self, asked: Sequence[Floats], k: int, allowed: Allowed) -> list[Rows]:
+        """List, for each question, rows that hold its best k."""
+        few = allowed.n_rows <= min(_SCORED, len(self._vectors.rows) // _SCORED_SHARE)
+        if self._candidates is None or few:
+            return [self._vectors.closest(question, k, allowed.mask) for question in asked]
+        found = self._rounds(self._candidates, asked, k, allowed)
+        if self._newer is None:
+            return found
+        return [
+            np.union1d(rows, self._newer.closest(question, k, allowed.mask))
+            for rows, question in zip(found, asked, strict=True)
+        ]
+
+    def _rounds(
+        self, candidates: Candidates, asked: Sequence[Floats], k: int, allowed: Allowed
+    ) -> list[Rows]:
+        """Ask FAISS for more candidates until every question has enough."""
+        longest = self._file.longest if candidates.keeps_floats else None
+        found: list[Rows] = [np.empty(0, np.int64)] * len(asked)
+        waiting, n, effort = list(range(len(asked))), k * self.rescore + _MORE, allowed.effort
+        while waiting and min(k, self._file.n) <= candidates.limit:
+            questions = [asked[number] for number in waiting]
+            hits = candidates.search(np.concatenate(questions), n, allowed.bits, effort)
+            asking, waiting = zip(waiting, hits.parts(questions), strict=True), []
+            for number, each in asking:
+                found[number], enough = allowed.rows(each, asked[number], k, longest)
+                if not enough:
+                    waiting.append(number)
+            if candidates.exhausted(n, effort):
+                break
+            n, effort = n * _GROWTH, effort * _GROWTH
+        for number in waiting:
+            found[number] = self._vectors.closest(asked[number], k, allowed.mask)
+        return found
+
+
+class _Made(NamedTuple):
+    name: str
+    factory: str
+
+
+def derive(
+    *, store: Store, channels: Mapping[str, ChannelEntry], folder: Path, previous: Path | None
+) -> bool:
+    """Make the FAISS index of each channel; see `medrag.indexing.faiss_training.make`."""
+    for each in _factories(channels):
+        make(store=store, channel=each.name, factory=each.factory, folder=folder, previous=previous)
+    return True
+
+
+def problem(*, store: Store, channels: Mapping[str, ChannelEntry], folder: Path) -> str | None:
+    """Say what is wrong with the FAISS indexes; reads their files whole."""
+    for name in channels:
+        try:
+            file = read_faiss_file(folder, name)
+            check_digest(folder, name, file)
+            blocks = by_segment(store, name)
+            _check_fit(file, blocks, store, name)
+        except IndexFormatError as error:
+            return str(error)
+        lacking = sorted(set(blocks) - {each for each, _ in file.segments})
+        if lacking:
+            return f"the FAISS index lacks {', '.join(lacking)}; the same build again adds them"
+    return None
+
+
+def _factories(channels: Mapping[str, ChannelEntry]) -> list[_Made]:
+    return [
+        _Made(name, str(backend_options(entry).get("factory", FACTORY)))
+        for name, entry in channels.items()
+    ]
+
+
+def _check_fit(file: FaissFile, blocks: Mapping[str, Block], store: Store, name: str) -> None:
+    """Refuse an index of other vectors than those of the segments."""
+    d = store.channel(name).d
+    wrong = [each for each, n in file.segments if each in blocks and len(blocks[each].values) != n]
+    if not wrong and (file.n == 0 or d is None or file.d == d):
+        return
+    found = f"other counts for {', '.join(wrong)}" if wrong else f"vectors of {file.d} numbers"
+    raise IndexFormatError(
+        f"the FAISS index of channel {name!r} of {store.folder} has {found}, and the segments "
+        f"have not; make it anew: medrag index verify {store.folder.name} --repair"
+    )
+
+
+def _rows_of(file: FaissFile, blocks: Mapping[str, Block]) -> Rows:
+    """Give the row of each position in an index; -1 where its segment is gone."""
+    parts = [
+        np.repeat(blocks[name].rows, blocks[name].lengths) if name in blocks else np.full(n, -1)
+        for name, n in file.segments
+    ]
+    return np.concatenate([np.empty(0, np.int64), *parts]).astype(np.int64, copy=False)

@@ -1,0 +1,240 @@
+"""Make a FAISS index of the vectors in the segments: trained on some of them, filled in pieces."""
+
+import logging
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medrag.errors import IndexFormatError, RecipeError
+from medrag.extras import Library
+from medrag.indexing.faiss_file import (
+    FaissFile,
+    check_digest,
+    digest,
+    index_path,
+    library,
+    opened,
+    read_faiss_file,
+    write_faiss_file,
+)
+from medrag.indexing.storage import Block, Store
+
+# Vectors that are held at once, in bytes: those that an index is trained on, and those to be added.
+TRAINING_BYTES = 1 << 30
+_PIECE_BYTES = 64 << 20
+# FAISS wants 39 points for each list, and takes no more than 256; codebooks have 256 entries.
+_POINTS_NEEDED, _POINTS_TAKEN, _CODES = 39, 256, 256
+# An index is trained again when it has grown so many times larger.
+_OUTGROWN = 4
+
+_LISTS = re.compile(r"\bIVF(\d+)")
+_UNFIT = {
+    "IDMap": "numbers the vectors itself; leave IDMap out",
+    "NSG": "cannot be extended; use HNSW",
+}
+_LOGGER = logging.getLogger(__name__)
+
+
+def by_segment(store: Store, channel: str) -> dict[str, Block]:
+    """Map the vectors of a channel by the name of their segment; none without vectors."""
+    blocks = (block for block in store.vectors(channel) if len(block.rows))
+    return {store.entries[store.place_of(int(b.rows[0])).segment].name: b for b in blocks}
+
+
+def make(
+    *, store: Store, channel: str, factory: str, folder: Path, previous: Path | None
+) -> FaissFile:
+    """Write the FAISS index of a channel into a folder.
+
+    What an earlier call wrote is extended; where segments are gone that it held, only its training
+    is kept.
+
+    Raises:
+        RecipeError: if FAISS cannot make what the factory string says.
+        IndexFormatError: if a vector is not finite.
+    """
+    blocks = by_segment(store, channel)
+    n = sum(len(block.values) for block in blocks.values())
+    if n == 0:
+        d = store.channel(channel).d or 1
+        file = FaissFile(library().__version__, factory, factory, d, 0, 0, 0.0, ())
+        write_faiss_file(folder, channel, file)
+        return file
+    old = _usable(previous, channel, factory, n)
+    if old is not None and previous is not None:
+        if _same(old, blocks):
+            return _taken_over(previous, folder, channel, old)
+        index, file = _reopened(previous, channel, old, blocks)
+    else:
+        index, file = _trained(blocks, factory, n)
+    return _written(index, _filled(index, file, blocks), folder, channel)
+
+
+def _usable(previous: Path | None, channel: str, factory: str, n: int) -> FaissFile | None:
+    """Read what an earlier call wrote, if its training still serves."""
+    if previous is None:
+        return None
+    try:
+        old = read_faiss_file(previous, channel)
+        check_digest(previous, channel, old)
+    except IndexFormatError as error:
+        _LOGGER.warning("%s. It is made anew now", error)
+        return None
+    outgrown = 0 < old.n_trained * _OUTGROWN <= n
+    return None if outgrown or old.n == 0 or old.factory != factory else old
+
+
+def _reopened(
+    previous: Path, channel: str, old: FaissFile, blocks: Mapping[str, Block]
+) -> tuple[Library, FaissFile]:
+    """Read an index to extend it, emptied if a segment is gone."""
+    index = opened(previous, channel, old, writable=True)
+    if all(name in blocks and len(blocks[name].values) == n for name, n in old.segments):
+        return index, old
+    index.reset()
+    return index, replace(old, longest=0.0, segments=())
+
+
+def _same(old: FaissFile, blocks: Mapping[str, Block]) -> bool:
+    return dict(old.segments) == {name: len(block.values) for name, block in blocks.items()}
+
+
+def _taken_over(previous: Path, folder: Path, channel: str, old: FaissFile) -> FaissFile:
+    source, target = index_path(previous, channel), index_path(folder, channel)
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+    write_faiss_file(folder, channel, old)
+    return old
+
+
+def _trained(blocks: Mapping[str, Block], factory: str, n: int) -> tuple[Library, FaissFile]:
+    faiss = library()
+    d = next(iter(blocks.values())).values.shape[1]
+    built = _fitting(factory, n, d)
+    index = made(built, d)
+    needed = not index.is_trained
+    if needed:
+        sample = _sample(list(blocks.values()), _sample_size(built, n, d))
+        try:
+            index.train(sample)
+        except RuntimeError as error:
+            if len(sample) >= _POINTS_NEEDED * _CODES:
+                raise _refused(factory, d, error) from error
+            _LOGGER.warning(
+                "%d vectors are too few to train %r (%s): they are searched as 'Flat' until the "
+                "index has grown", n, factory, _reason(error),
+            )  # fmt: skip
+            built, index = "Flat", made("Flat", d)
+    version = str(faiss.__version__)
+    return index, FaissFile(version, factory, built, d, 0, n if needed else 0, 0.0, ())
+
+
+def made(factory: str, d: int) -> Library:
+    """Make an empty index that ranks by inner product.
+
+    Raises:
+        RecipeError: if FAISS cannot.
+    """
+    faiss = library()
+    for name, problem in _UNFIT.items():
+        if name in factory:
+            raise RecipeError(f"faiss factory {factory!r}: {name} {problem}")
+    try:
+        return faiss.index_factory(d, factory, faiss.METRIC_INNER_PRODUCT)
+    except RuntimeError as error:
+        raise _refused(factory, d, error) from error
+
+
+def _fitting(factory: str, n: int, d: int) -> str:
+    """Lower the number of lists to what the vectors, and the memory, can train."""
+    found = _LISTS.search(factory)
+    if found is None:
+        return factory
+    points = min(n, TRAINING_BYTES // (4 * d))
+    most = max(1, points // _POINTS_NEEDED)
+    if int(found[1]) <= most:
+        return factory
+    built = f"{factory[: found.start()]}IVF{most}{factory[found.end() :]}"
+    _LOGGER.warning(
+        "%r needs %d vectors to train, and %d of %d are taken: %r is made instead",
+        factory, int(found[1]) * _POINTS_NEEDED, points, n, built,
+    )  # fmt: skip
+    return built
+
+
+def _sample_size(built: str, n: int, d: int) -> int:
+    found = _LISTS.search(built)
+    lists = int(found[1]) if found else 0
+    return min(n, TRAINING_BYTES // (4 * d), _POINTS_TAKEN * max(lists, _CODES))
+
+
+def _sample(blocks: list[Block], size: int) -> NDArray[np.float32]:
+    """Copy some vectors, evenly drawn, out of the memory maps."""
+    sizes = np.array([len(block.values) for block in blocks])
+    draw = np.random.default_rng(0)
+    chosen = np.sort(draw.choice(int(sizes.sum()), size, replace=False, shuffle=False))
+    parts = np.split(chosen, np.searchsorted(chosen, np.cumsum(sizes)[:-1]))
+    starts = np.cumsum(sizes) - sizes
+    return np.concatenate(
+        [b.values[part - start] for b, part, start in zip(blocks, parts, starts, strict=True)]
+    )
+
+
+def _filled(index: Library, file: FaissFile, blocks: Mapping[str, Block]) -> FaissFile:
+    """Add the vectors of the segments that an index lacks."""
+    held = {name for name, _ in file.segments}
+    segments, longest = list(file.segments), file.longest
+    for name, block in blocks.items():
+        if name in held:
+            continue
+        for piece in _pieces(block.values):
+            norm = float(np.sqrt(np.einsum("ij,ij->i", piece, piece).max()))
+            if not np.isfinite(norm):
+                raise IndexFormatError(
+                    f"a vector of segment {name} is not finite; it is damaged: verify the index, "
+                    "and build the channel anew"
+                )
+            longest = max(longest, norm)
+            try:
+                index.add(piece)
+            except RuntimeError as error:
+                raise _refused(file.factory, file.d, error) from error
+        segments.append((name, len(block.values)))
+    return replace(file, n=int(index.ntotal), longest=longest, segments=tuple(segments))
+
+
+def _pieces(values: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
+    step = max(1, _PIECE_BYTES // (4 * values.shape[1]))
+    for start in range(0, len(values), step):
+        yield np.ascontiguousarray(values[start : start + step], dtype=np.float32)
+
+
+def _written(index: Library, file: FaissFile, folder: Path, channel: str) -> FaissFile:
+    path = index_path(folder, channel)
+    faiss = library()
+    faiss.write_index(index, str(path))
+    size, sha256 = path.stat().st_size, digest(path)
+    file = replace(file, size=size, sha256=sha256, faiss=str(faiss.__version__))
+    write_faiss_file(folder, channel, file)
+    return file
+
+
+def _refused(factory: str, d: int, error: RuntimeError) -> RecipeError:
+    return RecipeError(
+        f"faiss factory {factory!r}: FAISS cannot make it for vectors of {d} numbers and inner "
+        f"products ({_reason(error)}); such as 'Flat', 'IVF1024,Flat', 'IVF1024,PQ64' or 'HNSW32' "
+        "it can"
+    )
+
+
+def _reason(error: RuntimeError) -> str:
+    """Leave out the place in FAISS's own sources."""
+    return str(error).rpartition("Error: ")[2].strip()

@@ -1,0 +1,95 @@
+"""What a search of late interaction may be told, and what "auto" means on this machine."""
+
+from typing import Any, Literal, NamedTuple, get_args
+
+from medrag.extras import require
+from medrag.indexing.maxsim_device import Half
+from medrag.indexing.packed import CopyKind
+
+First = Literal["exact", "bits", "pooled"]
+FirstPass = First | Literal["auto"]
+Scan = Literal["auto", "int8", "float16", "bfloat16", "float32"]
+
+# Numbers of a channel below which NumPy searches it in its own vectors, without torch; and above
+# which "auto" takes the pass by bits first.
+_SMALL, _LARGE = 1 << 22, 1 << 32
+
+
+class Options(NamedTuple):
+    """As `medrag.indexing.late_interaction.LateInteractionSearch` explains them."""
+
+    first_pass: FirstPass = "exact"  # noqa: S105 (no password)
+    candidates: int = 200
+    scan: Scan = "auto"
+    device: str | None = None
+    pool: int = 8
+
+    def checked(self) -> "Options":
+        """Give the options as they are.
+
+        Raises:
+            ValueError: if one is none of those.
+        """
+        for name, value, known in (
+            ("first_pass", self.first_pass, (*get_args(First), "auto")),
+            ("scan", self.scan, get_args(Scan)),
+        ):
+            if value not in known:
+                raise ValueError(f"{name} must be one of {', '.join(known)}, got {value!r}")
+        if self.candidates < 1:
+            raise ValueError(f"candidates must be at least 1, got {self.candidates}")
+        if self.pool < 2:
+            raise ValueError(f"pool must be at least 2, got {self.pool}")
+        if self.scan in ("int8", "float32") and self.device not in (None, "cpu"):
+            raise ValueError(
+                f"a device holds float16 or bfloat16, got scan {self.scan!r} for {self.device!r}; "
+                "leave scan or device out"
+            )
+        return self
+
+
+class Plan(NamedTuple):
+    """What a channel is searched with.
+
+    Attributes:
+        first: pass; never "auto".
+        kind: of the copies that the processor reads.
+        half, devices: of the copies that devices hold; no devices for none.
+    """
+
+    first: First
+    kind: CopyKind
+    half: Half
+    devices: tuple[str, ...]
+
+
+def plan_of(options: Options, size: int) -> Plan:
+    """Choose for a channel of `size` numbers."""
+    first: First = "bits" if size > _LARGE else "exact"
+    if options.first_pass != "auto":  # noqa: S105 (no password)
+        first = options.first_pass
+    half: Half = "bfloat16" if options.scan == "bfloat16" else "float16"
+    devices = _devices(options, size) if first == "exact" else ()
+    if options.scan != "auto":
+        # A device's candidates are few, and scored from the vectors themselves.
+        return Plan(first, "float32" if devices else options.scan, half, devices)
+    fast = size >= _SMALL and not devices and _multiplies_int8()
+    return Plan(first, "int8" if fast else "float32", half, devices)
+
+
+def _devices(options: Options, size: int) -> tuple[str, ...]:
+    if options.device == "cpu":
+        return ()
+    if options.device is not None:
+        return tuple(each.strip() for each in options.device.split(","))
+    if size < _SMALL or options.scan in ("int8", "float32"):
+        return ()
+    count = require("torch").cuda.device_count()
+    return tuple(f"cuda:{number}" for number in range(count))
+
+
+def _multiplies_int8() -> bool:
+    """Tell whether products of int8 are exact and fast here: others may saturate on the way."""
+    processor: Any = require("torch").cpu
+    told = getattr(processor, "_is_vnni_supported", None)
+    return bool(told and told())

@@ -1,0 +1,265 @@
+"""Search the points of one channel, and score what was found from the segments."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from medrag.errors import IndexFormatError
+from medrag.indexing.backends import check_questions
+from medrag.indexing.qdrant import edge
+from medrag.indexing.qdrant.apart import SearchApart
+from medrag.indexing.qdrant.ledger import Ledger, read_ledger, remake
+from medrag.indexing.qdrant.options import (
+    EDGE,
+    MEMORY,
+    Consistency,
+    Options,
+    Quantization,
+    check_options,
+)
+from medrag.indexing.qdrant.payload import allows
+from medrag.indexing.qdrant.points import Asked, Floats, IdMap, Near, Points, Rows, shapes_of
+from medrag.indexing.qdrant.rescoring import Rescoring
+from medrag.indexing.qdrant.server import Collection, Note
+from medrag.indexing.qdrant.uploading import checked_collection, put_everything
+from medrag.indexing.storage import Store
+from medrag.records import Embeddings, Filter, ScoredRow
+
+# Asked for beyond what is wanted, since some may be of removed passages, and scores may tie.
+_SPARE = 16
+# Where more candidates than this tie, which of them are returned is Qdrant's choice.
+_MOST = 1 << 16
+
+
+class QdrantSearch:
+    """Search the vectors of a channel with Qdrant, and score candidates from the segments.
+
+    Rankings are those of the exact search where `exact` is true or Qdrant has no graph (fewer than
+    some ten thousand passages, passages of many vectors); otherwise HNSW may miss some.
+
+    `url` names a server, whose key stands in the variable QDRANT_API_KEY only; without it the
+    points lie in a shard of Qdrant Edge below the index (`location: edge`), or are put into memory
+    at the first search (`location: ":memory:"`). `timeout` is in seconds; `parallel` is how many
+    requests upload at a time.
+
+    Of a server only: `collection` (by default named after the index), `prefer_grpc` and
+    `grpc_port`, `by_domain` (own shards for each domain, so that a filter on domains asks only
+    theirs), `shards`, `replicas` and `write_consistency` (of the collection), `read_consistency`
+    (of each search).
+
+    `quantization` searches codes ("scalar": 8 bits, "binary": 1 bit, "turbo": 4 bits) and scores
+    `oversampling` times as many again; `hnsw` gives m (0: no graph), ef_construct,
+    full_scan_threshold, payload_m; `ef` is how far a search looks; `exact` looks everywhere.
+
+    Raises:
+        ValueError: if options exclude each other, or one is out of its range.
+        IndexFormatError: if what was derived is missing, not medrag's, or does not fit (at the
+            first search).
+        MedragError: if the server cannot be reached or refuses (at the first search).
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        name: str,
+        url: str | None = None,
+        location: str = EDGE,
+        collection: str | None = None,
+        prefer_grpc: bool = False,
+        grpc_port: int = 6334,
+        timeout: int = 30,
+        parallel: int = 2,
+        by_domain: bool = False,
+        shards: int | None = None,
+        replicas: int | None = None,
+        write_consistency: int | None = None,
+        read_consistency: int | Consistency | None = None,
+        quantization: Quantization | None = None,
+        oversampling: float = 3.0,
+        hnsw: Mapping[str, int] | None = None,
+        ef: int | None = None,
+        exact: bool = False,
+    ) -> None:
+        self.store = store
+        self.name = name
+        self.options = Options(
+            url=url,
+            location=location,
+            collection=collection,
+            prefer_grpc=prefer_grpc,
+            grpc_port=grpc_port,
+            timeout=timeout,
+            parallel=parallel,
+            by_domain=by_domain,
+            shards=shards,
+            replicas=replicas,
+            write_consistency=write_consistency,
+            read_consistency=read_consistency,
+            quantization=quantization,
+            oversampling=oversampling,
+            hnsw=hnsw,
+            ef=ef,
+            exact=exact,
+        )
+        check_options(self.options)
+
+    def search(
+        self, questions: Embeddings, k: int, filters: Sequence[Filter]
+    ) -> list[list[ScoredRow]]:
+        check_questions(questions, k, self.store.channel(self.name).d, self.name)
+        if len(filters) == 0:
+            return []
+        owners, probes = self._probes(questions, filters)
+        found: list[dict[int, float]] = [{} for _ in filters]
+        for owner, top in zip(owners, self._searched(probes, k), strict=True):
+            for row, score in zip(top.rows.tolist(), top.scores.tolist(), strict=True):
+                found[owner][row] = max(score, found[owner].get(row, score))
+        if self._uncovered is not None:
+            for owner, ranking in enumerate(self._uncovered.search(questions, k, filters)):
+                found[owner].update(ranking)
+        ordered = (sorted(each.items(), key=lambda hit: (-hit[1], hit[0])) for each in found)
+        return [[ScoredRow(row, score) for row, score in ranking[:k]] for ranking in ordered]
+
+    def _probes(
+        self, questions: Embeddings, filters: Sequence[Filter]
+    ) -> tuple[list[int], list["_Probe"]]:
+        """Cut questions into what Qdrant scores at once, and say whose each is.
+
+        The best pair of vectors is found one vector of the question at a time; MaxSim needs all.
+        """
+        if self._rescoring.late_interaction:
+            parts = np.split(questions.values, np.cumsum(questions.lengths)[:-1])
+            owners = list(range(len(filters)))
+        else:
+            parts = [each[None] for each in questions.values]
+            owners = np.repeat(np.arange(len(filters)), questions.lengths).tolist()
+        return owners, [_Probe(v, filters[o]) for o, v in zip(owners, parts, strict=True)]
+
+    def _searched(self, probes: Sequence["_Probe"], k: int) -> list["_Top"]:
+        """Ask for more until k good rows are known, and none that was left out can be better."""
+        tops = [_NOTHING] * len(probes)
+        if self.name not in self._ledger.shapes:
+            return tops
+        limit = 2 * k + _SPARE
+        pending = list(range(len(probes)))
+        while pending:
+            found = self._points.query(
+                self.name, [self._asked(probes[each], limit) for each in pending], self.options
+            )
+            again = []
+            for each, near in zip(pending, found, strict=True):
+                tops[each], whole = self._scored(probes[each], near, k)
+                if not whole and len(near.ids) >= limit and limit < max(_MOST, k):
+                    again.append(each)
+            pending, limit = again, 4 * limit
+        return tops
+
+    def _asked(self, probe: "_Probe", limit: int) -> Asked:
+        many = self._ledger.shapes[self.name].many
+        vector = np.asarray(probe.vectors if many else probe.vectors[0])
+        return Asked(vector, limit, probe.wanted)
+
+    def _scored(self, probe: "_Probe", near: Near, k: int) -> tuple["_Top", bool]:
+        """Score what was found again; tell whether what was not found can be none of the best k."""
+        rows = self._allowed(self._rows_of(near), probe.wanted)
+        if len(rows) == 0:
+            return _NOTHING, False
+        scores, error = self._rescoring.scores(rows, probe.vectors)
+        order = np.lexsort((rows, -scores))[:k]
+        top = _Top(rows[order], scores[order])
+        whole = len(order) == k and float(top.scores[-1]) > float(near.scores.min()) + error
+        return top, whole
+
+    def _rows_of(self, near: Near) -> Rows:
+        """Find the live rows of points that have vectors in this channel here."""
+        places = self._ids.find(near.ids)
+        rows = self._live[places[places >= 0]]
+        return np.unique(rows[self._rescoring.has(rows)])
+
+    def _allowed(self, rows: Rows, wanted: Filter) -> Rows:
+        """Keep the rows that a filter lets through: a server may hold what was true once."""
+        if wanted == Filter():
+            return rows
+        kept = [
+            row
+            for row in rows.tolist()
+            if allows(
+                self.store.segments[(at := self.store.place_of(row)).segment].columns,
+                at.row,
+                wanted,
+            )
+        ]
+        return np.array(kept, dtype=np.int64)
+
+    @cached_property
+    def _ledger(self) -> Ledger:
+        if self.options.place == MEMORY:
+            shapes = shapes_of(self.store, [self.name])
+            segments = tuple(entry.name for entry in self.store.entries)
+            return Ledger(MEMORY, shapes=shapes, segments=segments)
+        ledger = read_ledger(self._folder)
+        if ledger.place != self.options.place:
+            raise IndexFormatError(
+                f"{self._folder} was made for {ledger.place!r}, but {self.options.place!r} is "
+                f"asked for; make it anew: {remake(self._folder)}"
+            )
+        return ledger
+
+    @cached_property
+    def _points(self) -> Points:
+        if self.options.place == MEMORY:
+            options = replace(self.options, parallel=1)
+            collection = Collection(name=self.name, options=options)
+            collection.create(
+                self._ledger.shapes, {self.name: options}, Note(owner="", made="", state="")
+            )
+            put_everything(self.store, self._ledger.shapes, collection)
+            return collection
+        if self.options.url:
+            return checked_collection(self.options, self.store.folder, self._ledger)
+        return edge.opened(self._folder)
+
+    @property
+    def _folder(self) -> Path:
+        return self.store.derived(self.name)
+
+    @cached_property
+    def _rescoring(self) -> Rescoring:
+        return Rescoring(store=self.store, name=self.name)
+
+    @cached_property
+    def _live(self) -> Rows:
+        return np.flatnonzero(self.store.live)
+
+    @cached_property
+    def _ids(self) -> IdMap:
+        """The ids of the live rows, in their order."""
+        held = [np.asarray(segment.ids) for segment in self.store.segments]
+        return IdMap(np.concatenate([np.empty((0, 16), np.uint8), *held])[self._live])
+
+    @cached_property
+    def _uncovered(self) -> SearchApart | None:
+        """Search the segments that were built after the points; None if there are none."""
+        covered = set(self._ledger.segments)
+        missing = [n for n, each in enumerate(self.store.entries) if each.name not in covered]
+        return SearchApart(store=self.store, name=self.name, segments=missing) if missing else None
+
+
+class _Probe(NamedTuple):
+    """Vectors (n, d) of a question that Qdrant scores at once."""
+
+    vectors: Floats
+    wanted: Filter
+
+
+class _Top(NamedTuple):
+    rows: Rows
+    scores: Floats
+
+
+_NOTHING = _Top(np.empty(0, np.int64), np.empty(0, np.float32))

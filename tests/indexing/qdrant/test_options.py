@@ -1,0 +1,89 @@
+"""Options that do not go together are refused where they are written."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from medrag.config.place import Place
+from medrag.config.recipes import planned_channel
+from medrag.errors import RecipeError
+from medrag.indexing.columns import Columns, ColumnsWriter
+from medrag.indexing.qdrant.options import Options, check_options
+from medrag.indexing.qdrant.payload import allows, encodable, time_parts
+from medrag.records import Filter, Passage, Source
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"location": "/data/qdrant"}, r"pickles, which run code .* leave location out"),
+        ({"url": "host:6333"}, "url must be such as https://host:6333"),
+        ({"url": "https://user:secret@host"}, "QDRANT_API_KEY in the environment"),
+        ({"url": "https://host?api-key=x"}, "QDRANT_API_KEY in the environment"),
+        ({"url": "https://host", "location": ":memory:"}, "exclude each other"),
+        ({"by_domain": True}, "by_domain is an option of a server; give its url"),
+        ({"collection": "x"}, "collection is an option of a server"),
+        ({"url": "https://host", "shards": 0}, "shards must be at least 1, got 0"),
+        ({"url": "https://host", "read_consistency": 0}, "read_consistency must be at least 1"),
+        ({"ef": 0}, "ef must be at least 1"),
+        ({"oversampling": 0.5}, "oversampling must be at least 1"),
+        ({"hnsw": {"M": 16}}, "hnsw takes whole numbers for m, ef_construct"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(options: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        check_options(Options(**options))
+
+
+def test_a_recipe_may_say_every_option_of_its_kind() -> None:
+    store = {
+        "kind": "qdrant",
+        "url": "https://host:6333",
+        "collection": "c",
+        "prefer_grpc": True,
+        "by_domain": True,
+        "read_consistency": 2,
+        "quantization": "turbo",
+        "hnsw": {"m": 32},
+    }
+    spec = {"encoder": {"kind": "descriptor"}, "store": store}
+    assert planned_channel("image", spec, Place("test")).vectors is not None
+    bad = {**spec, "store": {**store, "quantization": "octal"}}
+    with pytest.raises(RecipeError, match="quantization"):
+        planned_channel("image", bad, Place("test"))
+
+
+def test_times_compare_as_texts_do() -> None:
+    texts = ["", "1", "2019", "2019-05", "2019-05-02T10:00", "2020", "é", "\ud800", "\U0001f600"]
+    assert sorted(texts) == sorted(texts, key=time_parts)
+    assert all(part < 2**53 for text in texts for part in time_parts(text))
+
+
+def test_lone_surrogates_have_names_of_their_own() -> None:
+    names = ["a", "\ud800", "\udfff", "a\ud800", "?"]
+    assert len({encodable(name).encode() for name in names}) == len(names)
+
+
+def test_one_row_is_allowed_as_all_rows_are(tmp_path: Path) -> None:
+    writer = ColumnsWriter()
+    sources = [
+        Source("c", "d", "0", domain="x", subject="s", study="t", time="2019"),
+        Source("c", "d", "0"),
+        Source("e", "d", "0", domain="y", study="u", time="2021"),
+    ]
+    for row, source in enumerate(sources):
+        writer.add(row, Passage("id", "text", "x", source))
+    writer.write(tmp_path)
+    columns = Columns(folder=tmp_path, n=3)
+    for wanted in (
+        Filter(),
+        Filter(domains=frozenset({"x"})),
+        Filter(corpora=frozenset({"e"})),
+        Filter(before="2020"),
+        Filter(not_studies=frozenset({"t"})),
+        Filter(not_subjects=frozenset({"s"})),
+        Filter(subjects=frozenset({"s"}), kinds=frozenset({"text"})),
+        Filter(not_images=frozenset({"0" * 64})),
+    ):
+        assert [allows(columns, row, wanted) for row in range(3)] == list(columns.allowed(wanted))

@@ -1,0 +1,110 @@
+"""Where the vectors of channels are searched, as recipes and the command line say it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from medrag.config import build_index
+from medrag.config.channels import store_specs
+from medrag.config.place import Place
+from medrag.config.recipes import planned_channel
+from medrag.config.trust import refuse_foreign_code, refuse_foreign_hosts
+from medrag.errors import RecipeError
+from medrag.indexing.exact import ExactSearch
+
+PLACE = Place("test.yaml")
+DENSE: dict[str, Any] = {"encoder": {"kind": "descriptor"}, "side": "image"}
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("faiss", {"": {"kind": "faiss"}}),
+        ("faiss:IVF256,Flat", {"": {"kind": "faiss", "factory": "IVF256,Flat"}}),
+        ("text=exact:int8", {"text": {"kind": "exact", "scan": "int8"}}),
+        ("qdrant:http://h:6333/a=b", {"": {"kind": "qdrant", "url": "http://h:6333/a=b"}}),
+        (
+            "text={kind: faiss, factory: 'IVF4,Flat', nprobe: all}",
+            {"text": {"kind": "faiss", "factory": "IVF4,Flat", "nprobe": "all"}},
+        ),
+    ],
+)
+def test_a_store_is_a_kind_with_its_option_or_a_mapping(said: str, meant: Any) -> None:
+    assert store_specs([said]) == meant
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [("late_interaction:x", "takes no option here; known: exact:SCAN"), ("{kind: ", "line 1")],
+)
+def test_a_store_that_cannot_be_read_is_refused(said: str, told: str) -> None:
+    with pytest.raises(RecipeError, match=told):
+        store_specs([said])
+
+
+def test_without_a_store_vectors_are_searched_exactly() -> None:
+    vectors = planned_channel("image", DENSE, PLACE).vectors
+    assert vectors is not None
+    assert vectors.constructor() is ExactSearch
+
+
+@pytest.mark.parametrize(
+    ("store", "told"),
+    [
+        ("fais", "did you mean 'faiss'"),
+        ({"kind": "exact", "scann": "int8"}, "did you mean 'scan'"),
+        ({"scan": "int8"}, "'kind' is missing"),
+        (7, "expected a mapping"),
+    ],
+)
+def test_a_store_that_does_not_exist_is_refused(store: Any, told: str) -> None:
+    with pytest.raises(RecipeError, match=told):
+        planned_channel("image", {**DENSE, "store": store}, PLACE)
+
+
+def test_late_interaction_follows_the_encoder_and_needs_a_store_that_can() -> None:
+    spec = {"encoder": {"kind": "page", "model": "somewhere"}}
+    recipe = planned_channel("page", spec, PLACE)
+    assert recipe.spec["interaction"] == "sum"
+    assert recipe.vectors is not None
+    assert recipe.vectors.kind == "late_interaction"
+    assert planned_channel("page", recipe.spec, PLACE).spec == recipe.spec
+    with pytest.raises(RecipeError, match="which 'faiss' cannot"):
+        planned_channel("page", {**spec, "store": "faiss"}, PLACE)
+
+
+def test_a_store_of_a_channel_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.txt").write_text("The heart pumps blood.", encoding="utf-8")
+    with pytest.raises(RecipeError, match="dense channel"):
+        build_index(
+            tmp_path / "index", sources=[tmp_path / "in"], stores={"text": {"kind": "faiss"}}
+        )
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"store": {"kind": "qdrant", "url": "https://far.example:6333"}},
+        {"encoder": {"kind": "remote", "url": "https://far.example/v1"}},
+        {"encoder": {"kind": "volume", "slices": {"kind": "remote", "url": "https://far.example"}}},
+    ],
+)
+def test_an_index_sends_questions_to_no_host_that_was_not_allowed(
+    spec: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(RecipeError, match=r"sent to 'far\.example'.*export MEDRAG_ALLOW_HOSTS"):
+        refuse_foreign_hosts(spec, PLACE)
+    monkeypatch.setenv("MEDRAG_ALLOW_HOSTS", "near.example, far.example")
+    refuse_foreign_hosts(spec, PLACE)
+
+
+def test_this_machine_needs_no_leave() -> None:
+    refuse_foreign_hosts({"store": {"kind": "qdrant", "url": "http://localhost:6333"}}, PLACE)
+
+
+def test_code_of_a_nested_model_is_refused_too() -> None:
+    nested = {"kind": "clip", "model": "m", "trust_remote_code": True}
+    with pytest.raises(RecipeError, match="would run Python code"):
+        refuse_foreign_code({"encoder": {"kind": "volume", "slices": nested}}, PLACE)
