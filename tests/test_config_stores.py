@@ -77,7 +77,7 @@ def test_late_interaction_follows_the_encoder_and_needs_a_store_that_can() -> No
 def test_a_store_of_a_channel_that_is_not_there_is_refused(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a.txt").write_text("The heart pumps blood.", encoding="utf-8")
-    with pytest.raises(RecipeError, match="dense channel"):
+    with pytest.raises(RecipeError, match="channel that a store can search"):
         build_index(
             tmp_path / "index", sources=[tmp_path / "in"], stores={"text": {"kind": "faiss"}}
         )
@@ -108,3 +108,33 @@ def test_code_of_a_nested_model_is_refused_too() -> None:
     nested = {"kind": "clip", "model": "m", "trust_remote_code": True}
     with pytest.raises(RecipeError, match="would run Python code"):
         refuse_foreign_code({"encoder": {"kind": "volume", "slices": nested}}, PLACE)
+
+
+@pytest.mark.parametrize("kind", ["lexical", "sparse"])
+def test_terms_are_searched_in_their_own_structure_or_by_qdrant(kind: str) -> None:
+    spec = {
+        "kind": kind,
+        **({"encoder": {"kind": "sparse", "model": "m"}} if kind == "sparse" else {}),
+    }
+    assert planned_channel(kind, spec, PLACE).vectors is None
+    for store in ("qdrant", {"kind": "qdrant", "location": ":memory:"}):
+        recipe = planned_channel(kind, {**spec, "store": store}, PLACE)
+        assert recipe.vectors is not None
+        assert recipe.vectors.kind == "qdrant"
+        assert recipe.spec["store"] == store
+    with pytest.raises(RecipeError, match=rf"store: a {kind} channel .* or by qdrant, and not by"):
+        planned_channel(kind, {**spec, "store": "faiss"}, PLACE)
+    with pytest.raises(RecipeError, match="did you mean 'parallel'"):
+        planned_channel(kind, {**spec, "store": {"kind": "qdrant", "paralel": 3}}, PLACE)
+
+
+def test_a_plain_store_is_for_dense_channels_and_words_go_by_name(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.txt").write_text("The heart pumps blood.", encoding="utf-8")
+    for stores, backend in (({"": {"kind": "qdrant"}}, None), ({"lexical": "qdrant"}, "qdrant")):
+        with build_index(
+            tmp_path / "index", sources=[tmp_path / "in"], channels=["lexical"], stores=stores
+        ) as index:
+            assert index.info()["channels"]["lexical"].get("store") == backend
+            (hit,) = index.search("blood", k=3)
+            assert set(hit.parts) == {"lexical"}

@@ -18,6 +18,7 @@ from medrag.build.telling import Telling
 from medrag.codec import to_json
 from medrag.errors import InputFileError
 from medrag.indexing import durable
+from medrag.indexing.backends import backend_of
 from medrag.indexing.dense import check_encoder
 from medrag.indexing.maintenance import stored_root, summed
 from medrag.indexing.manifest import (
@@ -217,7 +218,10 @@ class _Build:
             if plan.encoder is not None and old.encoder is not None:
                 asked = self.reader.encoder(name).name
                 check_encoder(old.encoder, asked, name, self.writer.folder)
-            self.writer.set_channel(name, replace(old, spec=spec))
+            changed = replace(old, spec=spec)
+            # What another backend derived is nothing that this one could search meanwhile.
+            moved = backend_of(changed) != backend_of(old)
+            self.writer.set_channel(name, replace(changed, derived={}) if moved else changed)
 
     def _unchanged(self, each: Planned) -> Covered | None:
         """Give what the index holds of a file, if the file is still the same."""

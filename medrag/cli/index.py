@@ -68,7 +68,7 @@ def build(
         typer.Option(
             metavar="<str>",
             help="Where vectors are searched: exact, faiss or qdrant, with FACTORY or URL after a "
-            "colon, for one channel as NAME=...; may repeat.",
+            "colon, for one channel as NAME=..., such as lexical=qdrant; may repeat.",
         ),
     ] = None,
     prune: Annotated[

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from medrag.indexing.manifest import Manifest
 
 CACHE_VARIABLE = "MEDRAG_CACHE"
+# Kinds of channel that can be told where they are searched.
+_STORED = ("dense", "sparse", "lexical")
 
 Channels = Mapping[str, Any] | Sequence[str]
 
@@ -86,8 +88,8 @@ def update_index(
         channels: names such as "lexical" and "text=MODEL", or what a recipe says below `channels`;
             None for those of the recipe, or every one that needs no download and fits the files.
             Channels that the index has already stay in any case.
-        stores: where the vectors of channels are searched, as `store` in a recipe says it, by
-            channel; "" for every dense channel. None leaves it as it is.
+        stores: where channels are searched, as `store` in a recipe says it, by channel; "" for
+            every dense channel, while sparse and lexical ones are named. None leaves it as it is.
         workers: processes that read files and encode; the index is the same for any number.
         engine: "local" for processes of this machine; "ray" for a Ray cluster, whose machines all
             see the sources and the index under the same paths.
@@ -143,15 +145,16 @@ def update_index(
 def _stored(
     chosen: Mapping[str, ChannelRecipe], stores: Mapping[str, Any]
 ) -> dict[str, ChannelRecipe]:
-    """Let dense channels be searched where `stores` says."""
-    dense = {name: each for name, each in chosen.items() if each.vectors is not None}
+    """Let channels be searched where `stores` says: those it names, and else dense ones."""
+    able = [name for name, each in chosen.items() if each.channel.kind in _STORED]
     for name in stores:
-        if name and name not in dense:
-            raise RecipeError(f"store of {name!r}: {unknown('dense channel', name, list(dense))}")
+        if name and name not in able:
+            hint = unknown("channel that a store can search", name, able)
+            raise RecipeError(f"store of {name!r}: {hint}")
     specs = {
-        name: {**each.spec, "store": stores.get(name, stores.get("", each.spec.get("store")))}
-        for name, each in dense.items()
-        if name in stores or "" in stores
+        name: {**chosen[name].spec, "store": stores[name if name in stores else ""]}
+        for name in able
+        if name in stores or ("" in stores and chosen[name].channel.kind == "dense")
     }
     return {**chosen, **(planned_channels(specs, Place("store")) if specs else {})}
 

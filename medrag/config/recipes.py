@@ -18,6 +18,8 @@ GIVEN = frozenset({"store", "name", "encoder", "side", "folder", "mask", "vector
 # Kinds of channel that an encoder fills.
 _ENCODED = ("dense", "sparse")
 _MATCHING_ONE_BY_ONE = ("late_interaction", "qdrant")
+# What channels of terms are searched in, unless it is Qdrant.
+_OWN = {"lexical": "postings", "sparse": "inverted lists"}
 SIDES = ("text", "image")
 
 _KEYS = ("about", "corpora", "channels")
@@ -32,7 +34,8 @@ class ChannelRecipe:
         channel: builds the channel, given what an index gives.
         encoder: of a dense or sparse channel; None for others.
         side: of the question that a dense channel encodes: "text" or "image".
-        vectors: builds what searches the vectors of a dense channel, given `store` and `name`.
+        vectors: builds what searches the vectors of a dense channel, or the terms of another that
+            is not searched in its own structure, given `store` and `name`.
     """
 
     spec: Mapping[str, Any]
@@ -104,14 +107,20 @@ def planned_channel(name: str, spec: Any, place: Place) -> ChannelRecipe:
             f"expected the key 'kind' or 'encoder'; known kinds: {', '.join(kinds('channel'))}"
         )
     if kind not in _ENCODED:
-        channel = planned("channel", full, place, given=GIVEN - {"encoder", "side", "vectors"})
-        return ChannelRecipe(full, channel)
+        own = kind in _OWN
+        rest = {key: value for key, value in full.items() if not (own and key == "store")}
+        given = GIVEN - {"encoder", "side"} - (set() if own else {"vectors"})
+        channel = planned("channel", rest, place, given=given)
+        vectors = _planned_terms(full, place.at("store")) if own else None
+        return ChannelRecipe(full, channel, vectors=vectors)
     if "encoder" not in full:
         raise place.error(f"a {kind} channel needs the key 'encoder', such as {{kind: descriptor}}")
     encoder = planned("encoder", full["encoder"], place.at("encoder"))
     if kind == "sparse":
-        rest = {key: value for key, value in full.items() if key != "encoder"}
-        return ChannelRecipe(full, planned("channel", rest, place, given=GIVEN), encoder)
+        rest = {key: value for key, value in full.items() if key not in ("encoder", "store")}
+        channel = planned("channel", rest, place, given=GIVEN)
+        vectors = _planned_terms(full, place.at("store"))
+        return ChannelRecipe(full, channel, encoder, vectors=vectors)
     side = full.setdefault("side", "image" if name == "image" else "text")
     if side not in SIDES:
         raise place.at("side").error(f"expected 'text' or 'image', got {shown(side)}")
@@ -125,9 +134,7 @@ def planned_channel(name: str, spec: Any, place: Place) -> ChannelRecipe:
 
 def _planned_store(spec: Mapping[str, Any], place: Place) -> Plan:
     """Check where vectors are searched: a kind, or a mapping with options."""
-    store = spec.get("store", "exact")
-    if isinstance(store, str):
-        store = {"kind": store}
+    store = _as_mapping(spec.get("store", "exact"))
     if spec.get("interaction") == "sum":
         if store == {"kind": "exact"}:
             store = {"kind": "late_interaction"}
@@ -137,6 +144,24 @@ def _planned_store(spec: Mapping[str, Any], place: Place) -> Plan:
                 f"which {store.get('kind')!r} cannot; leave 'store' out, or use qdrant"
             )
     return planned("store", store, place, given=frozenset({"store", "name"}))
+
+
+def _planned_terms(spec: Mapping[str, Any], place: Place) -> Plan | None:
+    """Check where terms are searched: None for a structure of the channel's own, or Qdrant."""
+    if "store" not in spec:
+        return None
+    store = _as_mapping(spec["store"])
+    if isinstance(store, Mapping) and store.get("kind") != "qdrant":
+        kind = spec["kind"]
+        raise place.error(
+            f"a {kind} channel is searched in its own {_OWN[kind]}, or by qdrant, and not by "
+            f"{shown(store.get('kind'))}; leave 'store' out, or say qdrant"
+        )
+    return planned("store", store, place, given=frozenset({"store", "name"}))
+
+
+def _as_mapping(store: Any) -> Any:
+    return {"kind": store} if isinstance(store, str) else store
 
 
 def _cards(names: Any, beside: Path | None, place: Place, check_roots: bool) -> list[Card]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from medrag.encoding.batching import Halving
 from medrag.encoding.numerics import Dtype, check_dtype, chosen_device, chosen_dtype, numerics_of
+from medrag.encoding.prepacking import prepack
 from medrag.encoding.reading import Reader, Text, Window, padded
 from medrag.encoding.rows import unit
 from medrag.encoding.running import dense, different, repeated, through
@@ -170,7 +171,9 @@ class MedCptEncoder:
             if shown:
                 logging.enable_progress_bar()
         tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **options)
-        return _Tower(loaded.to(device).eval(), tokenizer, limit, pairs=pairs)
+        placed = loaded.to(device).eval()
+        prepack(placed)
+        return _Tower(placed, tokenizer, limit, pairs=pairs)
 
 
 class _Tower:

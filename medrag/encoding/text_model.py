@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from medrag.encoding.numerics import Dtype, chosen_device, chosen_dtype
+from medrag.encoding.prepacking import prepack
 from medrag.encoding.reading import Reader, Text, Window, padded
 from medrag.encoding.windows import joined
 from medrag.extras import require
@@ -50,7 +51,9 @@ def load(
         if shown:
             logging.enable_progress_bar()
     # Layers behind the transformer load in float32, whatever it is in.
-    return model.to(dtype=chosen).eval()
+    model = model.to(dtype=chosen).eval()
+    prepack(model)
+    return model
 
 
 class TextModel:

@@ -1,4 +1,4 @@
-"""Where the vectors of dense channels are searched, and what that keeps beside the segments.
+"""Where the vectors of channels are searched, and what that keeps beside the segments.
 
 The vectors themselves always lie in the segments. A backend searches them there (`exact`,
 `late_interaction`), or in something that it derives from them (`faiss`, `qdrant`), under the same
@@ -91,10 +91,13 @@ def backend_module(kind: str) -> Backend:
 
 
 def backend_of(entry: ChannelEntry) -> str | None:
-    """Name the backend of a channel; None if the channel has no vectors of that kind."""
-    if entry.kind != "dense":
-        return None
+    """Name the backend of a channel; None if the channel is searched in a way of its own.
+
+    Without a store, sparse and lexical channels are: in inverted lists, and by Tantivy.
+    """
     kind = _spec(entry).get("kind", EXACT)
+    if entry.kind != "dense":
+        return "qdrant" if kind == "qdrant" else None
     return LATE_INTERACTION if kind == EXACT and entry.late_interaction else str(kind)
 
 
@@ -109,7 +112,8 @@ def grouped(manifest: Manifest) -> dict[str, dict[str, ChannelEntry]]:
     for name, entry in manifest.channels.items():
         kind = backend_of(entry)
         # Without an encoder's name nothing has been encoded yet.
-        if kind is not None and kind in DERIVING and entry.encoder is not None:
+        ready = entry.encoder is not None or not entry.has_vectors
+        if kind is not None and kind in DERIVING and ready:
             groups.setdefault(kind, {})[name] = entry
     return groups
 

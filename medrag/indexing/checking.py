@@ -9,7 +9,7 @@ from uuid import UUID
 import numpy as np
 
 from medrag.errors import IndexFormatError
-from medrag.indexing.backends import NEEDED, backend_module, grouped
+from medrag.indexing.backends import NEEDED, backend_module, backend_of, grouped
 from medrag.indexing.graph import GraphChannel
 from medrag.indexing.manifest import (
     ChannelEntry,
@@ -146,11 +146,12 @@ def _underived(folder: Path, manifest: Manifest) -> Iterator[tuple[str, str]]:
     """Compare what was derived, and the vectors, with the segments."""
     live = sum(n_live(segment) for segment in manifest.segments)
     for name, channel in manifest.channels.items():
-        if channel.kind == "lexical":
+        problem = None
+        if channel.kind == "lexical" and backend_of(channel) is None:
             problem = _wrong_postings(folder, channel.derived, live)
         elif channel.kind == "graph":
             problem = _wrong_graph(folder, channel.derived.get("folder"))
-        else:
+        elif channel.has_vectors:
             lacking = [s.name for s in manifest.segments if not has_channel(s, name)]
             problem = f"no vectors in {', '.join(lacking)}" if lacking else None
         if problem:

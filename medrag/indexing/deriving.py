@@ -11,7 +11,7 @@ import numpy as np
 
 from medrag.errors import IndexFormatError
 from medrag.indexing import durable
-from medrag.indexing.backends import NEEDED, backend_module, grouped, options_stamp
+from medrag.indexing.backends import NEEDED, backend_module, backend_of, grouped, options_stamp
 from medrag.indexing.graph import GraphChannel
 from medrag.indexing.graph_compile import FORMAT, compile_graph
 from medrag.indexing.manifest import ChannelEntry, Manifest, SegmentEntry, live_rows
@@ -49,7 +49,7 @@ class Derived:
     def add(self, manifest: Manifest, segment: SegmentEntry) -> None:
         """Take in the live passages of a new segment."""
         languages = self._languages(segment)
-        for name in _named(manifest, "lexical"):
+        for name in _posted(manifest):
             held = self._ready(manifest, name, languages)
             held.add(segment, self._live_lines(segment))
 
@@ -57,7 +57,7 @@ class Derived:
         self, manifest: Manifest, segment: SegmentEntry, ranges: list[tuple[int, int]], n: int
     ) -> None:
         """Take out rows of a segment, of which `n` were live."""
-        for name in _named(manifest, "lexical"):
+        for name in _posted(manifest):
             self._ready(manifest, name).remove(segment, ranges, n)
 
     @property
@@ -79,7 +79,7 @@ class Derived:
         Postings are stale if too many removed passages count in them, a graph, and what a backend
         of vectors keeps, if any passage came or went since it was made.
         """
-        for name in _named(manifest, "lexical"):
+        for name in _posted(manifest):
             state = self._state(manifest, name)
             if state is None or outdated(state):
                 self._remake(manifest, name)
@@ -256,6 +256,12 @@ def _is_graph(folder: Path) -> bool:
 
 def _named(manifest: Manifest, kind: str) -> list[str]:
     return [name for name, entry in manifest.channels.items() if entry.kind == kind]
+
+
+def _posted(manifest: Manifest) -> list[str]:
+    """Name the lexical channels that Tantivy searches."""
+    named = _named(manifest, "lexical")
+    return [name for name in named if backend_of(manifest.channels[name]) is None]
 
 
 def _with_derived(manifest: Manifest, name: str, derived: dict[str, object]) -> Manifest:

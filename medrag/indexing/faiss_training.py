@@ -119,7 +119,7 @@ def _trained(blocks: Mapping[str, Block], factory: str, n: int) -> tuple[Library
     faiss = library()
     d = next(iter(blocks.values())).values.shape[1]
     built = _fitting(factory, n, d)
-    index = made(built, d)
+    index = _made(built, d, factory)
     needed = not index.is_trained
     if needed:
         sample = _sample(list(blocks.values()), _sample_size(built, n, d))
@@ -132,23 +132,19 @@ def _trained(blocks: Mapping[str, Block], factory: str, n: int) -> tuple[Library
                 "%d vectors are too few to train %r (%s): they are searched as 'Flat' until the "
                 "index has grown", n, factory, _reason(error),
             )  # fmt: skip
-            built, index = "Flat", made("Flat", d)
+            built, index = "Flat", _made("Flat", d, factory)
     version = str(faiss.__version__)
     return index, FaissFile(version, factory, built, d, 0, n if needed else 0, 0.0, ())
 
 
-def made(factory: str, d: int) -> Library:
-    """Make an empty index that ranks by inner product.
-
-    Raises:
-        RecipeError: if FAISS cannot.
-    """
+def _made(built: str, d: int, factory: str) -> Library:
+    """Make an empty index that ranks by inner product."""
     faiss = library()
     for name, problem in _UNFIT.items():
-        if name in factory:
+        if name in built:
             raise RecipeError(f"faiss factory {factory!r}: {name} {problem}")
     try:
-        return faiss.index_factory(d, factory, faiss.METRIC_INNER_PRODUCT)
+        return faiss.index_factory(d, built, faiss.METRIC_INNER_PRODUCT)
     except RuntimeError as error:
         raise _refused(factory, d, error) from error
 

@@ -1,7 +1,7 @@
 """Late interaction: each vector of a question meets its best match among those of a passage."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -14,7 +14,16 @@ from medrag.indexing.late_batches import batches, taken
 from medrag.indexing.late_options import FirstPass, Options, Plan, Scan, plan_of
 from medrag.indexing.late_parts import Part, keep_copy, keep_planes, parts_of
 from medrag.indexing.manifest import ChannelEntry
-from medrag.indexing.maxsim import Doubles, Estimates, Read, asked, best, estimated, rescored
+from medrag.indexing.maxsim import (
+    Doubles,
+    Estimates,
+    Read,
+    Scored,
+    asked,
+    best,
+    estimated,
+    rescored,
+)
 from medrag.indexing.maxsim_device import DeviceCopy
 from medrag.indexing.packed import Ints, Packed, packed
 from medrag.indexing.segment import file_sums
@@ -24,9 +33,6 @@ from medrag.records import Embeddings, Filter, ScoredRow
 
 # What a derived folder holds: the sums of its files, and the parts of each channel.
 _CONTENTS = "contents.json"
-
-# Scores passages, by ascending places among those that a question may see.
-Score = Callable[[Ints], Doubles]
 
 
 class LateInteractionSearch:
@@ -113,40 +119,44 @@ class LateInteractionSearch:
         rows = np.concatenate(
             [part.rows[places] for part, places in zip(self._parts, wanted, strict=True)]
         )
-        found = self._first(questions, wanted, k)
+        guesses = self._guesses(questions, wanted, k)
+        found = self._estimates(questions, wanted, k) if guesses is None else None
         rankings = []
         for number, mask in enumerate(masks):
+            question = taken(questions, [number])
             mine = np.flatnonzero(mask[rows])
-            score = self._scorer(taken(questions, [number]), wanted, mine)
-            places, scores = self._scored(found, mine, number, k, score)
-            here = rows[mine[places]]
-            order = np.lexsort((here, -scores))[:k]
-            rankings.append([ScoredRow(int(here[i]), float(scores[i])) for i in order])
+            if guesses is not None:
+                mine = mine[_likeliest(guesses[mine, number], self._n_candidates(k))]
+            known = None
+            if found is not None:
+                one = slice(number, number + 1)
+                known = Estimates(found.scores[mine, one], found.errors[mine, one])
+            scored = self._best(question, wanted, mine, k, known)
+            here = rows[mine[scored.places]]
+            order = np.lexsort((here, -scored.scores))[:k]
+            rankings.append([ScoredRow(int(here[i]), float(scored.scores[i])) for i in order])
         return rankings
 
-    def _first(self, questions: Packed, wanted: Sequence[Ints], k: int) -> Estimates | None:
-        """Estimate passages; None if all are few enough to be scored."""
-        exact = self._plan.first == "exact"
-        if sum(map(len, wanted)) <= (k if exact else max(k, self.options.candidates)):
+    def _n_candidates(self, k: int) -> int:
+        return max(k, self.options.candidates)
+
+    def _guesses(self, questions: Packed, wanted: Sequence[Ints], k: int) -> Doubles | None:
+        """Estimate passages in a first pass, (passages, questions); None if there need be none."""
+        first = self._plan.first
+        if first == "exact" or sum(map(len, wanted)) <= self._n_candidates(k):
             return None
-        return self._estimates(questions, wanted) if exact else self._guesses(questions, wanted)
+        pairs = list(zip(self._parts, wanted, strict=True))
+        if first == "bits":
+            signs = [Signs(part.planes, part.source.starts, places) for part, places in pairs]
+            return sign_scores(signs, questions)
+        size, kind = self.options.pool, self._plan.kind
+        means = [Read(part.pooled(size, kind), part.source.values, each) for part, each in pairs]
+        return estimated(means, questions).scores
 
-    def _scored(
-        self, found: Estimates | None, mine: Ints, number: int, k: int, score: Score
-    ) -> tuple[Ints, Doubles]:
-        """Score what may be of the best k of a question, or what its first pass has picked."""
-        if found is None:
-            places = np.arange(len(mine))
-            return places, score(places)
-        estimates = found.scores[mine, number]
-        if self._plan.first == "exact":
-            return best(estimates, found.errors[mine, number], k, score)
-        # Equal estimates by ascending row.
-        order = np.argsort(-estimates, kind="stable")[: max(k, self.options.candidates)]
-        return np.sort(order), score(np.sort(order))
-
-    def _estimates(self, questions: Packed, wanted: Sequence[Ints]) -> Estimates:
-        """Estimate the passages that are wanted of each part, with bounds on the errors."""
+    def _estimates(self, questions: Packed, wanted: Sequence[Ints], k: int) -> Estimates | None:
+        """Estimate all passages, with bounds on the errors; None if all are scored anyway."""
+        if sum(map(len, wanted)) <= k:
+            return None
         if not self._plan.devices:
             return estimated(self._reads(wanted), questions)
         codes = asked(questions, self._plan.half)
@@ -154,20 +164,25 @@ class LateInteractionSearch:
         found = [device.estimated(places, codes) for device, places in pairs]
         return Estimates(*(np.concatenate(each) for each in zip(*found, strict=True)))
 
-    def _guesses(self, questions: Packed, wanted: Sequence[Ints]) -> Estimates:
-        """Estimate the passages that are wanted of each part, however far off that may be."""
-        pairs = list(zip(self._parts, wanted, strict=True))
-        if self._plan.first == "bits":
-            signs = [Signs(part.planes, part.source.starts, places) for part, places in pairs]
-            scores = sign_scores(signs, questions)
-        else:
-            means = [part.pooled(self.options.pool, self._plan.kind) for part in self._parts]
-            reads = [
-                Read(copy, part.source.values, places)
-                for copy, (part, places) in zip(means, pairs, strict=True)
-            ]
-            scores = estimated(reads, questions).scores
-        return Estimates(scores, np.full(scores.shape, np.inf))
+    def _best(
+        self,
+        question: Packed,
+        wanted: Sequence[Ints],
+        mine: Ints,
+        k: int,
+        known: Estimates | None,
+    ) -> Scored:
+        """Score what may be of the best k of `mine`, which counts through what is wanted."""
+        if known is None and len(mine) > k:
+            known = estimated(self._reads(_chosen(wanted, mine)), question)
+
+        def score(places: Ints) -> Doubles:
+            return rescored(self._reads(_chosen(wanted, mine[places])), question)
+
+        if known is None:
+            places = np.arange(len(mine))
+            return Scored(places, score(places))
+        return best(known.scores[:, 0], known.errors[:, 0], k, score)
 
     def _reads(self, wanted: Sequence[Ints]) -> list[Read]:
         return [
@@ -175,20 +190,6 @@ class LateInteractionSearch:
             for part, places in zip(self._parts, wanted, strict=True)
             if len(places)
         ]
-
-    def _scorer(self, question: Packed, wanted: Sequence[Ints], mine: Ints) -> Score:
-        """Give what scores some of `mine`, which counts through the passages that are wanted."""
-        ends = np.cumsum([len(places) for places in wanted])
-
-        def score(places: Ints) -> Doubles:
-            chosen = np.split(mine[places], np.searchsorted(mine[places], ends[:-1]))
-            starts = [0, *ends[:-1]]
-            here = [
-                rows[each - start] for rows, each, start in zip(wanted, chosen, starts, strict=True)
-            ]
-            return rescored(self._reads(here), question)
-
-        return score
 
 
 def derive(
@@ -236,6 +237,20 @@ def problem(*, store: Store, channels: Mapping[str, ChannelEntry], folder: Path)
         if lacking:
             return f"channel {name!r} lacks {len(lacking)} segments; the same build again adds them"
     return None
+
+
+def _chosen(wanted: Sequence[Ints], chosen: Ints) -> list[Ints]:
+    """Give the places of each part that ascending numbers stand for, which count through all."""
+    starts = np.cumsum([0, *(len(places) for places in wanted)])
+    parts = np.split(chosen, np.searchsorted(chosen, starts[1:-1]))
+    return [
+        places[each - start] for places, each, start in zip(wanted, parts, starts, strict=False)
+    ]
+
+
+def _likeliest(guesses: Doubles, n: int) -> Ints:
+    """Give the places of the n highest, ascending; of equal ones the first."""
+    return np.sort(np.argsort(-guesses, kind="stable")[:n])
 
 
 def _options(entry: ChannelEntry) -> Options:

@@ -1,7 +1,8 @@
 """The lexical channel: BM25 over the words of passages and their titles."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, Protocol
 
 from medrag.errors import IndexFormatError
 from medrag.extras import Library, require
@@ -25,6 +26,27 @@ from medrag.records import Filter, Question, ScoredRow
 _DECIMALS = 3
 
 
+class Word(NamedTuple):
+    """A word of a question: its stem, the field that it is looked for in, and its weight there."""
+
+    field: str
+    stem: str
+    weight: float
+
+
+class WordSearch(Protocol):
+    """Search the words of passages. `languages` are those that passages may be in."""
+
+    @property
+    def languages(self) -> Sequence[str]: ...
+
+    def search_words(
+        self, questions: Sequence[Sequence[Word]], k: int, filters: Sequence[Filter]
+    ) -> list[list[ScoredRow]]:
+        """Rank rows by the weighted sum of the BM25 of each word; none for no words."""
+        ...
+
+
 class LexicalChannel:
     """Rank passages by BM25 (k1 1.2, b 0.75) of their text plus that of their title.
 
@@ -36,6 +58,7 @@ class LexicalChannel:
         title_weight: what a match in `Passage.fields["title"]` counts beside one in the text;
             0.35 was best on SciFact (nDCG@10 0.694, against 0.670 at 1 and 0.682 with the title
             put before the text), and as good as any on textbook sections.
+        vectors: what searches the words; postings of Tantivy, if None.
 
     Raises:
         KeyError: if the store has no channel of that name.
@@ -45,9 +68,47 @@ class LexicalChannel:
         Robertson & Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", 2009.
     """
 
-    def __init__(self, *, store: Store, name: str = "lexical", title_weight: float = 0.35) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        name: str = "lexical",
+        title_weight: float = 0.35,
+        vectors: WordSearch | None = None,
+    ) -> None:
         if title_weight < 0:
             raise ValueError(f"title_weight must not be negative, got {title_weight}")
+        self.title_weight = title_weight
+        self.vectors = vectors or PostingsSearch(store=store, name=name)
+        self.languages = tuple(self.vectors.languages)
+
+    def search(
+        self, questions: Sequence[Question], k: int, filters: Sequence[Filter]
+    ) -> list[list[ScoredRow]]:
+        if k < 1:
+            raise ValueError(f"k must be at least 1, got {k}")
+        return self.vectors.search_words(
+            [list(self._words(each)) for each in questions], k, filters
+        )
+
+    def _words(self, question: Question) -> Iterator[Word]:
+        text = encodable(" ".join((question.text, *question.options)))
+        for language in self.languages:
+            for stem, times in Counter(stems(text, language)).items():
+                yield Word(text_field(language), stem, float(times))
+                if self.title_weight:
+                    yield Word(title_field(language), stem, times * self.title_weight)
+
+
+class PostingsSearch:
+    """Search the postings that Tantivy keeps of a channel.
+
+    Raises:
+        KeyError: if the store has no channel of that name.
+        IndexFormatError: if its postings are missing.
+    """
+
+    def __init__(self, *, store: Store, name: str) -> None:
         postings = postings_from_json(store.channel(name).derived)
         folder = store.folder / (postings.folder if postings else name)
         stamp = stamp_of(folder)
@@ -57,8 +118,7 @@ class LexicalChannel:
                 "same build again makes them anew, and a store opened again finds those of a "
                 "build that ended meanwhile"
             )
-        self.title_weight = title_weight
-        self.languages = postings.languages
+        self.languages: Sequence[str] = postings.languages
         self._tantivy = require("tantivy")
         try:
             # One searcher for good: what a writer commits later is not of this store's manifest.
@@ -73,41 +133,26 @@ class LexicalChannel:
         # A mask is needed only where postings and manifest are not of one commit.
         self._live = None if stamp == postings.stamp and not store.damaged else store.live
 
-    def search(
-        self, questions: Sequence[Question], k: int, filters: Sequence[Filter]
+    def search_words(
+        self, questions: Sequence[Sequence[Word]], k: int, filters: Sequence[Filter]
     ) -> list[list[ScoredRow]]:
-        if k < 1:
-            raise ValueError(f"k must be at least 1, got {k}")
         rankings = []
-        for question, wanted in zip(questions, filters, strict=True):
-            query = self._query(question, wanted)
-            rankings.append([] if query is None else self._ranking(query, k))
+        for words, wanted in zip(questions, filters, strict=True):
+            rankings.append(self._ranking(self._query(words, wanted), k) if words else [])
         return rankings
 
-    def _query(self, question: Question, wanted: Filter) -> Library | None:
-        words = self._words(" ".join((question.text, *question.options)))
-        if not words:
-            return None
+    def _query(self, words: Sequence[Word], wanted: Filter) -> Library:
         occur = self._tantivy.Occur
-        parts = [(occur.Must, self._tantivy.Query.boolean_query(words))]
+        scored = self._tantivy.Query.boolean_query([(occur.Should, self._word(w)) for w in words])
+        parts = [(occur.Must, scored)]
         parts += [(occur.Must, self._unscored(part)) for part in self._required(wanted)]
         parts += [(occur.MustNot, part) for part in self._forbidden(wanted)]
-        return parts[0][1] if len(parts) == 1 else self._tantivy.Query.boolean_query(parts)
+        return scored if len(parts) == 1 else self._tantivy.Query.boolean_query(parts)
 
-    def _words(self, text: str) -> list[tuple[Library, Library]]:
-        parts = []
-        for language in self.languages:
-            for stem, times in Counter(stems(encodable(text), language)).items():
-                parts.append(self._word(text_field(language), stem, times))
-                if self.title_weight:
-                    weight = times * self.title_weight
-                    parts.append(self._word(title_field(language), stem, weight))
-        return parts
-
-    def _word(self, field: str, stem: str, weight: float) -> tuple[Library, Library]:
+    def _word(self, word: Word) -> Library:
         query = self._tantivy.Query
-        term = query.term_query(self._schema, field, stem, "freq")
-        return self._tantivy.Occur.Should, query.boost_query(term, float(weight))
+        term = query.term_query(self._schema, word.field, word.stem, "freq")
+        return query.boost_query(term, word.weight)
 
     def _required(self, wanted: Filter) -> list[Library]:
         chosen = (wanted.kinds, wanted.domains, wanted.corpora, wanted.subjects)

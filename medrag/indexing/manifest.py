@@ -107,7 +107,7 @@ class ChannelEntry:
         """Tell whether the channel is searched in what is derived from the segments."""
         store = self.spec.get("store", "exact")
         kind = store.get("kind") if isinstance(store, Mapping) else store
-        return not self.has_vectors or (self.kind == "dense" and kind in ("faiss", "qdrant"))
+        return not self.has_vectors or kind in ("faiss", "qdrant")
 
     @property
     def late_interaction(self) -> bool:

@@ -61,6 +61,13 @@ class Estimates(NamedTuple):
     errors: Doubles
 
 
+class Scored(NamedTuple):
+    """Ascending places of passages, and their true scores, both (n,)."""
+
+    places: Ints
+    scores: Doubles
+
+
 class _Tile(NamedTuple):
     """Passages of one read: (n,) their places, and (n + 1,) where each begins among the products.
 
@@ -104,9 +111,7 @@ def errors_of(bounds: Bounds, places: Ints, questions: Asked) -> Doubles:
     return _errors(bounds, places, *sums) + _LEAST * len(norms)
 
 
-def best(
-    estimates: Doubles, errors: Doubles, k: int, score: Callable[[Ints], Doubles]
-) -> tuple[Ints, Doubles]:
+def best(estimates: Doubles, errors: Doubles, k: int, score: Callable[[Ints], Doubles]) -> Scored:
     """Score exactly whatever may be of the best k.
 
     Args:
@@ -114,11 +119,11 @@ def best(
         score: gives the true scores of ascending places.
 
     Returns:
-        Ascending places with their true scores, those of the best k and of all ties among them.
+        Among them the best k, and all that score as the last of those.
     """
     if len(estimates) <= k:
         places = np.arange(len(estimates))
-        return places, score(places)
+        return Scored(places, score(places))
     first = np.sort(np.argpartition(-estimates, k - 1)[:k])
     scores = score(first)
     # Not ">=": where a sum overflowed, nothing is known.
@@ -128,7 +133,7 @@ def best(
     others = np.flatnonzero(rest)
     places = np.concatenate((first, others))
     order = np.argsort(places)
-    return places[order], np.concatenate((scores, score(others)))[order]
+    return Scored(places[order], np.concatenate((scores, score(others)))[order])
 
 
 def rescored(reads: Sequence[Read], question: Packed) -> Doubles:

@@ -1,7 +1,7 @@
 """A channel of weighted terms, such as SPLADE makes: inverted lists, searched exactly."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +16,25 @@ from medrag.records import Filter, Question, ScoredRow, SparseEmbeddings
 Mask = NDArray[np.bool_]
 
 
+class TermSearch(Protocol):
+    """Search the sparse vectors of one channel by their inner product, as `SparseChannel` says."""
+
+    def search(
+        self, questions: SparseEmbeddings, k: int, filters: Sequence[Filter]
+    ) -> list[list[ScoredRow]]:
+        """Rank rows for each question.
+
+        Raises:
+            ValueError: if k is not positive, or questions are not finite or of another vocabulary.
+        """
+        ...
+
+
 class SparseChannel:
     """Rank passages by the inner product of their sparse vector with that of the question's text.
 
     A passage that shares no term with the question, or scores no more than one that shares none, is
-    no hit. The inverted lists are made in memory when the channel is opened, in 8 bytes for each
-    term of each passage; sums are of double precision, so that the score of a passage depends on
-    nothing but its vector and the question's.
+    no hit. `vectors` searches: inverted lists in memory, if None.
 
     Raises:
         KeyError: if the store has no channel of that name.
@@ -32,14 +44,18 @@ class SparseChannel:
         Formal, Piwowarski & Clinchant, "SPLADE", SIGIR 2021, for vectors of that kind.
     """
 
-    def __init__(self, *, store: Store, name: str, encoder: SparseEncoder) -> None:
-        entry = store.channel(name)
-        check_encoder(entry.encoder, encoder.name, name, store.folder)
+    def __init__(
+        self,
+        *,
+        store: Store,
+        name: str,
+        encoder: SparseEncoder,
+        vectors: TermSearch | None = None,
+    ) -> None:
+        check_encoder(store.channel(name).encoder, encoder.name, name, store.folder)
         self.store = store
-        self.name = name
         self.encoder = encoder
-        self.d = entry.d or 0
-        self._lists = _inverted(store, name, self.d)
+        self.vectors = vectors or InvertedLists(store=store, name=name)
 
     def search(
         self, questions: Sequence[Question], k: int, filters: Sequence[Filter]
@@ -51,25 +67,59 @@ class SparseChannel:
         if not usable:
             return rankings
         asked = self.encoder.encode_questions([questions[number] for number in usable], "text")
-        self._check(asked)
-        masks = {wanted: self.store.row_mask(wanted) for wanted in set(filters)}
-        stops = np.cumsum(asked.lengths)
-        for number, stop, length in zip(usable, stops, asked.lengths, strict=True):
-            here = slice(stop - length, stop)
-            terms, weights = asked.terms[here], asked.weights[here]
-            scores = self._lists.scores(terms, weights, self.store.n_rows)
-            rankings[number] = _best(scores, k, masks[filters[number]])
+        found = self.vectors.search(asked, k, [filters[number] for number in usable])
+        for number, ranking in zip(usable, found, strict=True):
+            rankings[number] = ranking
         return rankings
 
-    def _check(self, asked: SparseEmbeddings) -> None:
-        """Refuse questions of another vocabulary, or whose weights would poison every score."""
-        if self.d and asked.d != self.d:
-            raise ValueError(
-                f"channel {self.name!r} holds vectors over {self.d} terms, but the question's is "
-                f"over {asked.d}; it was encoded by another encoder"
-            )
-        if not np.isfinite(asked.weights).all():
-            raise ValueError("a question's vector is not finite; its encoder is broken")
+
+class InvertedLists:
+    """Search the sparse vectors of a channel exactly.
+
+    The lists are made in memory at once, in 8 bytes for each term of each passage; sums are of
+    double precision, so that the score of a passage depends on nothing but its vector and the
+    question's.
+    """
+
+    def __init__(self, *, store: Store, name: str) -> None:
+        self.store = store
+        self.name = name
+        self.d = store.channel(name).d or 0
+        self._lists = _inverted(store, name, self.d)
+
+    def search(
+        self, questions: SparseEmbeddings, k: int, filters: Sequence[Filter]
+    ) -> list[list[ScoredRow]]:
+        check_terms(questions, k, self.d, self.name)
+        masks = {wanted: self.store.row_mask(wanted) for wanted in set(filters)}
+        stops = np.cumsum(questions.lengths)
+        rankings = []
+        for stop, length, wanted in zip(stops, questions.lengths, filters, strict=True):
+            here = slice(stop - length, stop)
+            terms, weights = questions.terms[here], questions.weights[here]
+            scores = self._lists.scores(terms, weights, self.store.n_rows)
+            rankings.append(_best(scores, k, masks[wanted]))
+        return rankings
+
+
+def check_terms(asked: SparseEmbeddings, k: int, d: int, name: str) -> None:
+    """Refuse questions of another vocabulary, or whose weights would poison every score.
+
+    Args:
+        d: terms of the channel's vocabulary; 0 where it holds nothing.
+
+    Raises:
+        ValueError: if so, or if k is not positive.
+    """
+    if k < 1:
+        raise ValueError(f"k must be at least 1, got {k}")
+    if d and asked.d != d:
+        raise ValueError(
+            f"channel {name!r} holds vectors over {d} terms, but the question's is over "
+            f"{asked.d}; it was encoded by another encoder"
+        )
+    if not np.isfinite(asked.weights).all():
+        raise ValueError("a question's vector is not finite; its encoder is broken")
 
 
 class _Inverted(NamedTuple):
@@ -84,7 +134,8 @@ class _Inverted(NamedTuple):
     ) -> NDArray[np.float32]:
         """Score every row, (n_rows,)."""
         scores = np.zeros(n_rows, dtype=np.float64)
-        for term, weight in zip(terms.tolist(), weights.astype(np.float64).tolist(), strict=True):
+        # Not numbers of Python: those times single precision is single precision.
+        for term, weight in zip(terms.tolist(), weights.astype(np.float64), strict=True):
             held = slice(self.starts[term], self.starts[term + 1])
             # A row stands but once in the list of a term, so that no sum is lost here.
             scores[self.rows[held]] += weight * self.weights[held]

@@ -6,6 +6,7 @@ import pytest
 import torch
 import transformers
 
+from medrag.encoding import texts
 from medrag.encoding.medcpt import MedCptEncoder
 from medrag.errors import RecipeError
 from medrag.records import Question
@@ -111,6 +112,23 @@ def test_the_name_tells_both_models_and_their_limits(folders: tuple[str, str]) -
     ]
     assert len({each.name for each in others}) == len(others)
     assert tiny(folders).name == tiny(folders, dtype="bfloat16", batch_tokens=7).name
+
+
+@pytest.mark.parametrize("model", ["medcpt", "ncbi/MedCPT-Query-Encoder"])
+def test_a_preset_names_both_towers(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def model_folder(name: str, revision: str | None) -> Path:
+        asked.append(name)
+        return Path(name)
+
+    monkeypatch.setattr(texts, "model_folder", model_folder)
+    encoder = MedCptEncoder(model=model, question_model=model)
+    assert [encoder._folder(passages=side).name for side in (True, False)] == [
+        "MedCPT-Article-Encoder",
+        "MedCPT-Query-Encoder",
+    ]
+    assert len(asked) == 2
 
 
 def test_models_of_different_dimensions_do_not_fit(

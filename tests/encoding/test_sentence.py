@@ -254,6 +254,7 @@ def test_a_prompt_that_leaves_no_room_is_refused(plain: str) -> None:
 
 def test_equal_texts_are_encoded_once(plain: str) -> None:
     encoder = tiny(plain)
+    assert encoder._passages.d == 32
     batches: list[int] = []
     run = encoder._passages.run
 
@@ -285,6 +286,12 @@ def test_out_of_memory_makes_batches_smaller_and_says_so(
     np.testing.assert_allclose(found, expected, atol=1e-6)
     assert "out of memory with a batch of" in caplog.text
     assert "going on with batches of" in caplog.text
+
+
+@pytest.mark.parametrize("model", ["medcpt", "ncbi/MedCPT-Query-Encoder", "splade"])
+def test_a_preset_of_another_kind_is_refused(model: str) -> None:
+    with pytest.raises(RecipeError, match=r"is an encoder of kind '(medcpt|sparse)', not 'sent"):
+        _ = SentenceEncoder(model=model).name
 
 
 def test_several_threads_may_use_one_encoder(plain: str) -> None:

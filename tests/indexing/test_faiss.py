@@ -341,7 +341,7 @@ def test_too_few_vectors_for_a_codebook_are_searched_flat(
     ("factory", "told"),
     [
         ("IVF8,Flatt", r"IVF8,Flatt.*cannot make it for vectors of 12 numbers"),
-        ("PQ5", "vectors of 12 numbers"),
+        ("IVF999,PQ5", "'IVF999,PQ5'.*vectors of 12 numbers"),
         ("IDMap,Flat", "leave IDMap out"),
         ("NSG16", "use HNSW"),
     ],

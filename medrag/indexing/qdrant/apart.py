@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from medrag.indexing.dense import searched_in_place
+from medrag.indexing.sparse import InvertedLists
 from medrag.indexing.storage import Store
-from medrag.records import Embeddings, Filter, ScoredRow
+from medrag.records import Embeddings, Filter, ScoredRow, SparseEmbeddings
 
 
 class SearchApart:
@@ -24,7 +26,11 @@ class SearchApart:
             channels={name: entry},
         )
         apart = Store(folder=store.folder, manifest=part)
-        self._search = searched_in_place(apart, name)
+        self._search: Any = (
+            InvertedLists(store=apart, name=name)
+            if entry.kind == "sparse"
+            else searched_in_place(apart, name)
+        )
         shifts = [
             np.full(store.entries[each].n, store.firsts[each] - first)
             for each, first in zip(segments, apart.firsts, strict=False)
@@ -32,7 +38,7 @@ class SearchApart:
         self._shift: NDArray[np.int64] = np.concatenate(shifts)
 
     def search(
-        self, questions: Embeddings, k: int, filters: Sequence[Filter]
+        self, questions: Embeddings | SparseEmbeddings, k: int, filters: Sequence[Filter]
     ) -> list[list[ScoredRow]]:
         return [
             [ScoredRow(hit.row + int(self._shift[hit.row]), hit.score) for hit in ranking]

@@ -14,7 +14,8 @@ from medrag.indexing.qdrant.ledger import MARKER, remake
 from medrag.indexing.qdrant.options import Options
 from medrag.indexing.qdrant.payload import payload_filter
 from medrag.indexing.qdrant.points import Asked, Ids, Near, Point, Shape, packed_near
-from medrag.indexing.qdrant.shaping import edge_search, edge_vector
+from medrag.indexing.qdrant.shaping import edge_search, edge_vector, written
+from medrag.indexing.qdrant.terms import Sparse
 
 SHARD = "shard"
 
@@ -33,7 +34,12 @@ class EdgePoints:
 
     def put(self, points: Sequence[Point]) -> None:
         """Add points, or replace those of equal ids."""
-        made = [self._library.Point(p.id, p.vectors, p.payload) for p in points]
+        made = [
+            self._library.Point(
+                p.id, {n: written(self._library, v) for n, v in p.vectors.items()}, p.payload
+            )
+            for p in points
+        ]
         self._update("upsert_points", made)
 
     def drop(self, ids: Ids) -> None:
@@ -58,11 +64,13 @@ class EdgePoints:
         self._shard.close()
 
     def query(self, channel: str, asked: Sequence[Asked], options: Options) -> list[Near]:
-        params = edge_search(self._library, options)
+        # Lists of terms are searched exactly, and slowly if they are told so.
+        sparse = any(isinstance(each.vector, Sparse) for each in asked)
+        params = None if sparse else edge_search(self._library, options)
         requests = [
             self._library.QueryRequest(
                 limit=each.limit,
-                query=self._library.Query.Nearest(each.vector.tolist(), channel),
+                query=self._library.Query.Nearest(written(self._library, each.vector), channel),
                 filter=payload_filter(each.wanted, self._library),
                 params=params,
             )
@@ -81,9 +89,14 @@ def created(
     """Make an empty shard for named vectors, each with the options of its channel."""
     edge = _library()
     folder.mkdir(parents=True)
-    vectors = {name: edge_vector(edge, shape, options[name]) for name, shape in shapes.items()}
+    vectors = {
+        name: edge_vector(edge, shape, options[name])
+        for name, shape in shapes.items()
+        if not shape.sparse
+    }
+    sparse = {n: edge.EdgeSparseVectorParams() for n, shape in shapes.items() if shape.sparse}
     # Without a log of its own: a shard counts when it is finished, and is made anew if it never is.
-    config = edge.EdgeConfig(vectors=vectors, wal_enabled=False)
+    config = edge.EdgeConfig(vectors=vectors, sparse_vectors=sparse, wal_enabled=False)
     shard = edge.EdgeShard.create(str(folder), config)
     return EdgePoints(shard=shard, library=edge)
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from medrag.errors import IndexFormatError, MedragError
@@ -22,6 +23,7 @@ from medrag.indexing.qdrant.options import EDGE, MEMORY, Options, options_of, sh
 from medrag.indexing.qdrant.payload import fields_of
 from medrag.indexing.qdrant.points import Shape, shapes_of
 from medrag.indexing.qdrant.uploading import checked_collection, identity, upload
+from medrag.indexing.qdrant.words import Counts
 from medrag.indexing.storage import Store
 
 _EDGE_BATCH = 1000
@@ -66,11 +68,15 @@ def problem(*, store: Store, channels: Mapping[str, ChannelEntry], folder: Path)
             return None
         shapes = shapes_of(store, channels)
         expected = surveyed(store, shapes, None, place=ledger.place)
-        if expected.state != ledger.state or shapes != ledger.shapes:
+        if replace(expected, counts=ledger.counts).state != ledger.state or (
+            shapes != ledger.shapes
+        ):
             return (
                 f"the points that Qdrant should hold ({len(ledger.ids)}) are not those of the "
                 f"segments ({len(expected.ids)}); make them anew: {remake(folder)}"
             )
+        if not _alike(expected.counts, ledger.counts):
+            return f"the words of the segments are not those counted; count anew: {remake(folder)}"
         return _miscounted(ledger, shared_options(channels), store.folder, folder)
     except MedragError as error:
         return str(error)
@@ -90,6 +96,10 @@ def _miscounted(ledger: Ledger, options: Options, index: Path, folder: Path) -> 
     if n == len(ledger.ids):
         return None
     return f"Qdrant holds {n} points instead of {len(ledger.ids)}; mend it: {remake(folder)}"
+
+
+def _alike(one: Counts | None, other: Counts | None) -> bool:
+    return one is other if one is None or other is None else one.same(other)
 
 
 def _shard(

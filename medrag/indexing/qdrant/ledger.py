@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,13 +19,13 @@ from medrag.indexing.qdrant.points import (
     Rows,
     SegmentPoints,
     Shape,
-    segment_points,
 )
+from medrag.indexing.qdrant.words import Counts, counted
 from medrag.indexing.storage import Store
 
 MARKER, POINTS = "medrag-qdrant.json", "points.npz"
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,7 @@ class Ledger:
         ids: (n, 16); contents: (n,) hashes of what each says.
         domains: names; domain_of: (n,) codes into them, -1 for none.
         segment_of: (n,) places in `segments`; rows: (n,) within the segment.
+        counts: of the words of lexical channels; None if there are none.
     """
 
     place: str
@@ -54,6 +55,11 @@ class Ledger:
     domain_of: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
     segment_of: NDArray[np.int32] = field(default_factory=lambda: np.empty(0, np.int32))
     rows: Rows = field(default_factory=lambda: np.empty(0, np.int64))
+    counts: Counts | None = None
+
+    @property
+    def averages(self) -> Mapping[str, float]:
+        return self.counts.averages if self.counts else {}
 
     @property
     def state(self) -> str:
@@ -61,6 +67,7 @@ class Ledger:
         order = np.lexsort(self.ids.T)
         held = sha256(np.ascontiguousarray(self.ids[order]).tobytes())
         held.update(self.contents[order].tobytes())
+        held.update(json.dumps(self.averages, sort_keys=True).encode())
         return held.hexdigest()[:32]
 
     def domain(self, number: int) -> str | None:
@@ -94,11 +101,11 @@ def surveyed(
     """
     known = _Known(before)
     parts = []
-    for number, each in enumerate(segment_points(store, shapes)):
+    for number in range(len(store.segments)):
+        each = SegmentPoints(store=store, number=number, shapes=shapes, averages={})
         ids = each.ids
         contents = known.contents(each.name, ids)
-        for at in np.flatnonzero(contents == 0):
-            contents[at] = each.content(int(each.rows[at])) or 1
+        contents[contents == 0] = each.contents(each.rows[contents == 0])
         parts.append((ids, contents, each.domains, np.full(len(ids), number), each.rows))
     names: dict[str, int] = {}
     codes = [
@@ -118,11 +125,19 @@ def surveyed(
         np.array(codes, dtype=np.int32),
         np.concatenate([np.empty(0, np.int32), *(p[3] for p in parts)]).astype(np.int32),
         np.concatenate([np.empty(0, np.int64), *(part[4] for part in parts)]),
+        counts_of(store, shapes, before),
     )
 
 
+def counts_of(store: Store, shapes: Mapping[str, Shape], before: Ledger | None) -> Counts | None:
+    """Count the words of a store, if any channel asks for them."""
+    if not any(shape.kind == "lexical" for shape in shapes.values()):
+        return None
+    return counted(store, before.counts if before else None)
+
+
 def changed(before: Ledger, after: Ledger, *, by_domain: bool = False) -> Change:
-    """Compare two ledgers.
+    """Compare two ledgers; where words are weighed otherwise, every point is to be put.
 
     Args:
         by_domain: whether each domain has its own shards, so that a point that went to another
@@ -132,6 +147,7 @@ def changed(before: Ledger, after: Ledger, *, by_domain: bool = False) -> Change
     there = old.find(after.ids)
     same = there >= 0
     same[same] = before.contents[there[same]] == after.contents[same]
+    same &= before.averages == after.averages
     now = new.find(before.ids)
     drop = now < 0
     if by_domain:
@@ -154,7 +170,9 @@ def batches(
     """Read the points at places of a ledger in batches; each of one domain, if asked."""
     for number in np.unique(ledger.segment_of[put]).tolist():
         here = put[ledger.segment_of[put] == number]
-        points = SegmentPoints(store=store, number=number, shapes=ledger.shapes)
+        points = SegmentPoints(
+            store=store, number=number, shapes=ledger.shapes, averages=ledger.averages
+        )
         domains = np.unique(ledger.domain_of[here]) if by_domain else np.array([-1])
         for code in domains.tolist():
             same = here[ledger.domain_of[here] == code] if by_domain else here
@@ -165,6 +183,8 @@ def batches(
 
 def write_ledger(folder: Path, ledger: Ledger) -> None:
     """Write a ledger; the marker, which makes it count, last."""
+    counts = ledger.counts
+    none = np.empty(0, np.int64)
     with (folder / POINTS).open("wb") as file:
         np.savez(
             file,
@@ -173,6 +193,8 @@ def write_ledger(folder: Path, ledger: Ledger) -> None:
             domain_of=ledger.domain_of,
             segment_of=ledger.segment_of,
             rows=ledger.rows,
+            terms=counts.terms if counts else none,
+            passages=counts.passages if counts else none,
         )
         durable.sync(file)
     marker = {
@@ -184,6 +206,7 @@ def write_ledger(folder: Path, ledger: Ledger) -> None:
         "shapes": ledger.shapes,
         "segments": ledger.segments,
         "domains": ledger.domains,
+        "words": None if counts is None else _said(counts),
     }
     durable.write_atomically(folder / MARKER, json.dumps(marker, indent=1).encode())
 
@@ -215,6 +238,7 @@ def read_ledger(folder: Path) -> Ledger:
                 arrays["domain_of"],
                 arrays["segment_of"],
                 arrays["rows"],
+                None if marker["words"] is None else _read(marker["words"], arrays),
             )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise IndexFormatError(
@@ -226,6 +250,24 @@ def read_ledger(folder: Path) -> Ledger:
 def remake(folder: Path) -> str:
     """Give the command that derives everything of the index again, of a folder below derived/."""
     return f"medrag index verify {folder.parent.parent} --repair"
+
+
+def _said(counts: Counts) -> dict[str, Any]:
+    return {
+        "n": counts.n,
+        "words": counts.words,
+        "averages": counts.averages,
+        "counted": counts.counted,
+    }
+
+
+def _read(said: Mapping[str, Any], arrays: Mapping[str, NDArray[np.int64]]) -> Counts:
+    tombstones = {
+        name: tuple((first, stop) for first, stop in ranges)
+        for name, ranges in said["counted"].items()
+    }
+    terms, passages = arrays["terms"], arrays["passages"]
+    return Counts(said["n"], said["words"], said["averages"], tombstones, terms, passages)
 
 
 class _Known:

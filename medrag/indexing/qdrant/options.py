@@ -19,6 +19,8 @@ _SERVERS = (
     "collection", "prefer_grpc", "grpc_port", "by_domain", "shards", "replicas",
     "write_consistency", "read_consistency",
 )  # fmt: skip
+# What only vectors of numbers have.
+_VECTORS = ("quantization", "oversampling", "hnsw", "ef")
 # What every channel of an index must agree on, since they share one collection.
 _SHARED = ("url", "location", *_SERVERS, "timeout", "parallel")
 
@@ -51,8 +53,8 @@ class Options:
         return "server" if self.url else self.location
 
 
-def check_options(options: Options) -> None:
-    """Refuse what does not go together.
+def check_options(options: Options, kind: str = "dense") -> None:
+    """Refuse what does not go together, or not with the kind of a channel.
 
     Raises:
         ValueError: if it does not.
@@ -71,6 +73,12 @@ def check_options(options: Options) -> None:
         said = [n for n in _SERVERS if getattr(options, n) != getattr(_PLAIN, n)]
         if said:
             raise ValueError(f"{said[0]} is an option of a server; give its url as well")
+    said = [n for n in _VECTORS if getattr(options, n) != getattr(_PLAIN, n)]
+    if said and kind != "dense":
+        raise ValueError(
+            f"{said[0]} is an option of dense channels; lists of terms are searched exactly and "
+            f"kept whole, so leave it out of this {kind} one"
+        )
     _check_numbers(options)
 
 
@@ -97,7 +105,7 @@ def options_of(entry: ChannelEntry) -> Options:
     """Read the options of a channel from what its recipe says."""
     said: dict[str, Any] = backend_options(entry)
     options = Options(**said)
-    check_options(options)
+    check_options(options, entry.kind)
     return options
 
 

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from medrag.errors import MedragError
 from medrag.indexing.qdrant.options import Options
 from medrag.indexing.qdrant.payload import Payload, payload_of
+from medrag.indexing.qdrant.terms import Sparse, of_pairs
+from medrag.indexing.qdrant.words import texts, weighed
 from medrag.indexing.segment import Segment
 from medrag.indexing.storage import Store
 from medrag.indexing.vectors import Vectors, channel_folder
@@ -29,17 +31,25 @@ _BATCH_FLOATS = 1 << 18
 
 
 class Shape(NamedTuple):
-    """A named vector: its dimension, and whether a passage may have many of them."""
+    """A named vector: its dimension, whether a passage may have many, and its channel's kind.
+
+    Those of "sparse" and "lexical" channels are over terms; the latter have no dimension, 0.
+    """
 
     d: int
     many: bool
+    kind: str = "dense"
+
+    @property
+    def sparse(self) -> bool:
+        return self.kind != "dense"
 
 
 class Point(NamedTuple):
-    """A passage as Qdrant takes it; `vectors` hold lists, or lists of lists where many."""
+    """A passage as Qdrant takes it; its vectors are (d,), (length, d) where many, or terms."""
 
     id: str
-    vectors: dict[str, Any]
+    vectors: dict[str, Floats | Sparse]
     payload: Payload
 
 
@@ -51,9 +61,9 @@ class Near(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """One search: `vector` is (d,), or (n, d) to be matched one by one."""
+    """One search: `vector` is (d,), or (n, d) to be matched one by one, or terms."""
 
-    vector: Floats
+    vector: Floats | Sparse
     limit: int
     wanted: Filter
 
@@ -70,7 +80,9 @@ def shapes_of(store: Store, channels: Collection[str]) -> dict[str, Shape]:
     shapes = {}
     for name in channels:
         entry = store.channel(name)
-        if entry.d:
+        if entry.kind != "dense":
+            shapes[name] = Shape(entry.d or 0, many=False, kind=entry.kind)
+        elif entry.d:
             blocks = store.vectors(name)
             many = any(len(block.lengths) and block.lengths.max() > 1 for block in blocks)
             shapes[name] = Shape(entry.d, bool(entry.late_interaction or many))
@@ -78,19 +90,32 @@ def shapes_of(store: Store, channels: Collection[str]) -> dict[str, Shape]:
 
 
 class SegmentPoints:
-    """The points of one segment: the live passages with vectors in any of the channels."""
+    """The points of one segment: the live passages with vectors in any of the channels.
 
-    def __init__(self, *, store: Store, number: int, shapes: Mapping[str, Shape]) -> None:
+    Args:
+        averages: of lexical channels, words per passage by field; see `words.Counts`.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        number: int,
+        shapes: Mapping[str, Shape],
+        averages: Mapping[str, float],
+    ) -> None:
         self.segment: Segment = store.segments[number]
         self.name = store.entries[number].name
         self.shapes = shapes
+        self.averages = averages
+        self._lexical = [name for name, shape in shapes.items() if shape.kind == "lexical"]
         first = store.firsts[number]
         self._live = store.live[first : first + self.segment.n]
 
     @cached_property
     def rows(self) -> Rows:
-        """Rows within the segment, ascending."""
-        covered = np.zeros(self.segment.n, dtype=np.bool_)
+        """Rows within the segment, ascending; all live ones where words are searched."""
+        covered = np.full(self.segment.n, bool(self._lexical))
         for vectors in self._vectors.values():
             covered[vectors.rows] = True
         return np.flatnonzero(covered & self._live)
@@ -107,53 +132,70 @@ class SegmentPoints:
         names = [*columns.values("domain"), None]
         return [names[code] for code in columns.codes("domain")[self.rows]]
 
-    def content(self, row: int) -> int:
-        """Hash what a point says, so that one that says the same is not sent again."""
-        held = hashlib.blake2b(digest_size=8)
-        held.update(json.dumps(payload_of(self.segment.columns, row), sort_keys=True).encode())
-        for name, values in self._of(row).items():
-            held.update(f"\0{name}\0{len(values)}\0".encode())
-            held.update(np.ascontiguousarray(values).tobytes())
-        return int.from_bytes(held.digest(), "little")
+    def contents(self, rows: Rows) -> list[int]:
+        """Hash what points say, so that one that says the same is not sent again.
 
-    def point(self, row: int) -> Point:
-        """Read a point.
-
-        Raises:
-            MedragError: if it has more numbers than Qdrant takes.
+        Of words, the texts count that they are in, and not what they weigh.
         """
-        vectors = self._of(row)
-        for name, values in vectors.items():
-            if values.size > MOST_FLOATS:
-                raise MedragError(self._too_large(row, name, values))
-        lists = {
-            name: values.tolist() if self.shapes[name].many else values[0].tolist()
-            for name, values in vectors.items()
-        }
-        identifier = str(UUID(bytes=self.segment.ids[row].tobytes()))
-        return Point(identifier, lists, payload_of(self.segment.columns, row))
+        return [self._content(row, line) for row, line in self._lines(rows)]
 
     def batches(self, rows: Rows, most: int) -> Iterator[list[Point]]:
-        """Read points, so many at once as bound memory, but `most` at most."""
+        """Read points of ascending rows, so many at once as bound memory, but `most` at most.
+
+        Raises:
+            MedragError: if one has more numbers than Qdrant takes.
+        """
         batch: list[Point] = []
         held = 0
-        for row in rows.tolist():
-            size = sum(values.size for values in self._of(row).values())
+        for row, line in self._lines(rows):
+            stored = self._stored(row)
+            size = sum(values.size for values in stored.values())
             if batch and (len(batch) == most or held + size > _BATCH_FLOATS):
                 yield batch
                 batch, held = [], 0
-            batch.append(self.point(row))
+            batch.append(self._point(row, stored, line))
             held += size
         if batch:
             yield batch
 
-    def _of(self, row: int) -> dict[str, Floats]:
+    def _lines(self, rows: Rows) -> Iterator[tuple[int, bytes]]:
+        """Give rows with their passages as JSON; empty where nobody reads those."""
+        if self._lexical and len(rows):
+            return self.segment.lines(rows)
+        return ((row, b"") for row in rows.tolist())
+
+    def _content(self, row: int, line: bytes) -> int:
+        held = hashlib.blake2b(digest_size=8)
+        said = [payload_of(self.segment.columns, row), texts(line) if self._lexical else {}]
+        held.update(json.dumps(said, sort_keys=True).encode())
+        for name, values in self._stored(row).items():
+            held.update(f"\0{name}\0{len(values)}\0".encode())
+            held.update(np.ascontiguousarray(values).tobytes())
+        return int.from_bytes(held.digest(), "little") or 1
+
+    def _point(self, row: int, stored: Mapping[str, Floats], line: bytes) -> Point:
+        vectors: dict[str, Floats | Sparse] = {}
+        for name, values in stored.items():
+            shape = self.shapes[name]
+            if not shape.sparse and values.size > MOST_FLOATS:
+                raise MedragError(self._too_large(row, name, values))
+            dense = values if shape.many else values[0]
+            vectors[name] = of_pairs(values) if shape.sparse else dense
+        if self._lexical:
+            vectors |= dict.fromkeys(self._lexical, weighed(line, self.averages))
+        kept = {n: v for n, v in vectors.items() if not isinstance(v, Sparse) or len(v.terms)}
+        identifier = str(UUID(bytes=self.segment.ids[row].tobytes()))
+        return Point(identifier, kept, payload_of(self.segment.columns, row))
+
+    def _stored(self, row: int) -> dict[str, Floats]:
+        """Read the vectors of a passage; sparse ones are (term, weight) rows."""
         found = {name: each.of_row(row) for name, each in self._vectors.items()}
         return {name: values for name, values in found.items() if values is not None}
 
     @cached_property
     def _vectors(self) -> dict[str, Vectors]:
-        folders = {n: channel_folder(self.segment.folder, n) for n in sorted(self.shapes)}
+        names = sorted(self.shapes.keys() - set(self._lexical))
+        folders = {n: channel_folder(self.segment.folder, n) for n in names}
         return {n: Vectors(folder=folder) for n, folder in folders.items() if folder.is_dir()}
 
     def _too_large(self, row: int, name: str, values: Floats) -> str:
@@ -166,11 +208,6 @@ class SegmentPoints:
             f"numbers in channel {name!r}, but a Qdrant point holds {MOST_FLOATS:,} at most; pool "
             "its vectors (the encoder's pooling option), or use another store for the channel"
         )
-
-
-def segment_points(store: Store, shapes: Mapping[str, Shape]) -> Iterator[SegmentPoints]:
-    for number in range(len(store.segments)):
-        yield SegmentPoints(store=store, number=number, shapes=shapes)
 
 
 class IdMap:

@@ -5,6 +5,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from medrag.indexing.qdrant.terms import Sparse, products
 from medrag.indexing.storage import Store
 from medrag.indexing.vectors import Vectors, channel_folder
 
@@ -13,24 +14,44 @@ Rows = NDArray[np.int64]
 
 
 class Rescoring:
-    """Score rows of one channel anew: by their best pair of vectors, or by MaxSim."""
+    """Score rows anew: by their best pair of vectors, by MaxSim, or by the terms they share."""
 
     def __init__(self, *, store: Store, name: str) -> None:
         self.store = store
         self.name = name
         self.late_interaction = store.channel(name).late_interaction
 
-    def scores(self, rows: Rows, question: Floats) -> tuple[Floats, float]:
+    def scores(self, rows: Rows, question: Floats | Sparse) -> tuple[Floats, float]:
         """Score rows that the channel has vectors of.
 
         Args:
             rows: (m,), at least one.
-            question: (n, d).
+            question: (n, d), or terms, at least one.
 
         Returns:
             Scores (m,), and a bound on the error of the same in single precision.
         """
         vectors, lengths = self._gathered(rows)
+        if isinstance(question, Sparse):
+            sums, sizes = products(vectors, lengths, question)
+            error = len(question.terms) * 2.0**-22 * float(sizes.max())
+            return sums.astype(np.float32), error
+        return self._of_vectors(vectors, lengths, question)
+
+    def has(self, rows: Rows) -> NDArray[np.bool_]:
+        """Tell which rows the channel has vectors of."""
+        found = np.zeros(len(rows), dtype=np.bool_)
+        for number, here in self._by_segment(rows):
+            vectors = self._vectors[number]
+            if vectors is not None and len(vectors.rows):
+                local = rows[here] - self.store.firsts[number]
+                places = np.minimum(np.searchsorted(vectors.rows, local), len(vectors.rows) - 1)
+                found[here] = vectors.rows[places] == local
+        return found
+
+    def _of_vectors(
+        self, vectors: Floats, lengths: NDArray[np.int64], question: Floats
+    ) -> tuple[Floats, float]:
         wide = vectors.astype(np.float64)
         asked = question.astype(np.float64)
         if self.late_interaction:
@@ -45,17 +66,6 @@ class Rescoring:
         longest = float(np.sqrt(np.einsum("ij,ij->i", wide, wide).max()))
         norms = float(np.linalg.norm(asked, axis=1).sum())
         return scores.astype(np.float32), vectors.shape[1] * 2.0**-22 * longest * norms
-
-    def has(self, rows: Rows) -> NDArray[np.bool_]:
-        """Tell which rows the channel has vectors of."""
-        found = np.zeros(len(rows), dtype=np.bool_)
-        for number, here in self._by_segment(rows):
-            vectors = self._vectors[number]
-            if vectors is not None and len(vectors.rows):
-                local = rows[here] - self.store.firsts[number]
-                places = np.minimum(np.searchsorted(vectors.rows, local), len(vectors.rows) - 1)
-                found[here] = vectors.rows[places] == local
-        return found
 
     def _gathered(self, rows: Rows) -> tuple[Floats, NDArray[np.int64]]:
         """Read the vectors of rows, packed in their order."""

@@ -1,18 +1,20 @@
 """Search the points of one channel, and score what was found from the segments."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from medrag.errors import IndexFormatError
 from medrag.indexing.backends import check_questions
+from medrag.indexing.lexical import Word
 from medrag.indexing.qdrant import edge
 from medrag.indexing.qdrant.apart import SearchApart
-from medrag.indexing.qdrant.ledger import Ledger, read_ledger, remake
+from medrag.indexing.qdrant.ledger import Ledger, counts_of, read_ledger, remake
 from medrag.indexing.qdrant.options import (
     EDGE,
     MEMORY,
@@ -25,18 +27,26 @@ from medrag.indexing.qdrant.payload import allows
 from medrag.indexing.qdrant.points import Asked, Floats, IdMap, Near, Points, Rows, shapes_of
 from medrag.indexing.qdrant.rescoring import Rescoring
 from medrag.indexing.qdrant.server import Collection, Note
+from medrag.indexing.qdrant.terms import Sparse, summed
 from medrag.indexing.qdrant.uploading import checked_collection, put_everything
+from medrag.indexing.qdrant.words import asked
+from medrag.indexing.sparse import check_terms
 from medrag.indexing.storage import Store
-from medrag.records import Embeddings, Filter, ScoredRow
+from medrag.records import Embeddings, Filter, ScoredRow, SparseEmbeddings
 
 # Asked for beyond what is wanted, since some may be of removed passages, and scores may tie.
 _SPARE = 16
 # Where more candidates than this tie, which of them are returned is Qdrant's choice.
 _MOST = 1 << 16
+# Of scores that are Qdrant's own: their last bits depend on how it keeps its points.
+_DECIMALS = 3
 
 
 class QdrantSearch:
     """Search the vectors of a channel with Qdrant, and score candidates from the segments.
+
+    Channels of an encoder, dense and sparse, use `search`; the lexical one `search_words`, whose
+    scores are Qdrant's own, and which finds new passages once their build is finished.
 
     Rankings are those of the exact search where `exact` is true or Qdrant has no graph (fewer than
     some ten thousand passages, passages of many vectors); otherwise HNSW may miss some.
@@ -106,35 +116,70 @@ class QdrantSearch:
             ef=ef,
             exact=exact,
         )
-        check_options(self.options)
+        check_options(self.options, store.channel(name).kind)
 
     def search(
-        self, questions: Embeddings, k: int, filters: Sequence[Filter]
+        self, questions: Embeddings | SparseEmbeddings, k: int, filters: Sequence[Filter]
     ) -> list[list[ScoredRow]]:
-        check_questions(questions, k, self.store.channel(self.name).d, self.name)
+        """Rank rows by the vectors of questions; see `backends.VectorSearch`."""
+        d = self.store.channel(self.name).d
+        if isinstance(questions, SparseEmbeddings):
+            check_terms(questions, k, d or 0, self.name)
+        else:
+            check_questions(questions, k, d, self.name)
         if len(filters) == 0:
             return []
         owners, probes = self._probes(questions, filters)
-        found: list[dict[int, float]] = [{} for _ in filters]
+        later = self._uncovered.search(questions, k, filters) if self._uncovered else ()
+        return self._merged(owners, probes, k, len(filters), later)
+
+    def search_words(
+        self, questions: Sequence[Sequence[Word]], k: int, filters: Sequence[Filter]
+    ) -> list[list[ScoredRow]]:
+        """Rank rows by the BM25 of words; see `lexical.WordSearch`."""
+        counts = self._ledger.counts
+        if counts is None or not questions:
+            return [[] for _ in questions]
+        each = zip(questions, filters, strict=True)
+        probes = [_Probe(asked(words, counts), wanted) for words, wanted in each]
+        return self._merged(range(len(probes)), probes, k, len(probes), ())
+
+    @property
+    def languages(self) -> Sequence[str]:
+        """Languages of the passages, in alphabetical order."""
+        return sorted({n for s in self.store.segments for n in s.columns.values("language")})
+
+    def _merged(
+        self,
+        owners: Sequence[int],
+        probes: Sequence["_Probe"],
+        k: int,
+        n: int,
+        later: Sequence[Sequence[ScoredRow]],
+    ) -> list[list[ScoredRow]]:
+        """Rank, for each of n questions, what its probes find and what was found beside them."""
+        found: list[dict[int, float]] = [{} for _ in range(n)]
         for owner, top in zip(owners, self._searched(probes, k), strict=True):
             for row, score in zip(top.rows.tolist(), top.scores.tolist(), strict=True):
                 found[owner][row] = max(score, found[owner].get(row, score))
-        if self._uncovered is not None:
-            for owner, ranking in enumerate(self._uncovered.search(questions, k, filters)):
-                found[owner].update(ranking)
+        for owner, ranking in enumerate(later):
+            found[owner].update(ranking)
         ordered = (sorted(each.items(), key=lambda hit: (-hit[1], hit[0])) for each in found)
         return [[ScoredRow(row, score) for row, score in ranking[:k]] for ranking in ordered]
 
     def _probes(
-        self, questions: Embeddings, filters: Sequence[Filter]
+        self, questions: Embeddings | SparseEmbeddings, filters: Sequence[Filter]
     ) -> tuple[list[int], list["_Probe"]]:
         """Cut questions into what Qdrant scores at once, and say whose each is.
 
         The best pair of vectors is found one vector of the question at a time; MaxSim needs all.
         """
-        if self._rescoring.late_interaction:
+        parts: Sequence[Floats | Sparse]
+        owners = list(range(len(filters)))
+        if isinstance(questions, SparseEmbeddings):
+            parts = list(_split(questions))
+        elif self.store.channel(self.name).late_interaction:
             parts = np.split(questions.values, np.cumsum(questions.lengths)[:-1])
-            owners = list(range(len(filters)))
         else:
             parts = [each[None] for each in questions.values]
             owners = np.repeat(np.arange(len(filters)), questions.lengths).tolist()
@@ -146,7 +191,8 @@ class QdrantSearch:
         if self.name not in self._ledger.shapes:
             return tops
         limit = 2 * k + _SPARE
-        pending = list(range(len(probes)))
+        # A question without terms finds nothing.
+        pending = [number for number, probe in enumerate(probes) if len(probe.vectors[0])]
         while pending:
             found = self._points.query(
                 self.name, [self._asked(probes[each], limit) for each in pending], self.options
@@ -160,48 +206,55 @@ class QdrantSearch:
         return tops
 
     def _asked(self, probe: "_Probe", limit: int) -> Asked:
-        many = self._ledger.shapes[self.name].many
-        vector = np.asarray(probe.vectors if many else probe.vectors[0])
-        return Asked(vector, limit, probe.wanted)
+        vectors = probe.vectors
+        if isinstance(vectors, Sparse) or self._ledger.shapes[self.name].many:
+            return Asked(vectors, limit, probe.wanted)
+        return Asked(vectors[0], limit, probe.wanted)
 
     def _scored(self, probe: "_Probe", near: Near, k: int) -> tuple["_Top", bool]:
         """Score what was found again; tell whether what was not found can be none of the best k."""
-        rows = self._allowed(self._rows_of(near), probe.wanted)
+        rows, found = self._rows_of(near)
+        allowed = self._allowed(rows, probe.wanted)
+        rows, found = rows[allowed], found[allowed]
         if len(rows) == 0:
             return _NOTHING, False
-        scores, error = self._rescoring.scores(rows, probe.vectors)
+        scores: NDArray[np.floating] = found.astype(np.float64).round(_DECIMALS)
+        error = 10.0**-_DECIMALS
+        if self._rescoring is not None:
+            scores, error = self._rescoring.scores(rows, probe.vectors)
+        if isinstance(probe.vectors, Sparse):
+            # As in inverted lists, what scores no more than nothing is no hit.
+            rows, scores = rows[scores > 0], scores[scores > 0]
         order = np.lexsort((rows, -scores))[:k]
         top = _Top(rows[order], scores[order])
         whole = len(order) == k and float(top.scores[-1]) > float(near.scores.min()) + error
         return top, whole
 
-    def _rows_of(self, near: Near) -> Rows:
-        """Find the live rows of points that have vectors in this channel here."""
+    def _rows_of(self, near: Near) -> tuple[Rows, Floats]:
+        """Find the live rows of points that the channel has here, with Qdrant's scores."""
         places = self._ids.find(near.ids)
-        rows = self._live[places[places >= 0]]
-        return np.unique(rows[self._rescoring.has(rows)])
+        rows, found = self._live[places[places >= 0]], near.scores[places >= 0]
+        if self._rescoring is not None:
+            here = self._rescoring.has(rows)
+            rows, found = rows[here], found[here]
+        return rows, found
 
-    def _allowed(self, rows: Rows, wanted: Filter) -> Rows:
-        """Keep the rows that a filter lets through: a server may hold what was true once."""
+    def _allowed(self, rows: Rows, wanted: Filter) -> NDArray[np.bool_]:
+        """Tell which rows a filter lets through: a server may hold what was true once."""
         if wanted == Filter():
-            return rows
-        kept = [
-            row
-            for row in rows.tolist()
-            if allows(
-                self.store.segments[(at := self.store.place_of(row)).segment].columns,
-                at.row,
-                wanted,
-            )
-        ]
-        return np.array(kept, dtype=np.int64)
+            return np.ones(len(rows), dtype=np.bool_)
+        places = [self.store.place_of(row) for row in rows.tolist()]
+        segments = self.store.segments
+        kept = [allows(segments[at.segment].columns, at.row, wanted) for at in places]
+        return np.array(kept, dtype=np.bool_)
 
     @cached_property
     def _ledger(self) -> Ledger:
         if self.options.place == MEMORY:
             shapes = shapes_of(self.store, [self.name])
             segments = tuple(entry.name for entry in self.store.entries)
-            return Ledger(MEMORY, shapes=shapes, segments=segments)
+            counts = counts_of(self.store, shapes, None)
+            return Ledger(MEMORY, shapes=shapes, segments=segments, counts=counts)
         ledger = read_ledger(self._folder)
         if ledger.place != self.options.place:
             raise IndexFormatError(
@@ -218,7 +271,7 @@ class QdrantSearch:
             collection.create(
                 self._ledger.shapes, {self.name: options}, Note(owner="", made="", state="")
             )
-            put_everything(self.store, self._ledger.shapes, collection)
+            put_everything(self.store, self._ledger, collection)
             return collection
         if self.options.url:
             return checked_collection(self.options, self.store.folder, self._ledger)
@@ -229,8 +282,10 @@ class QdrantSearch:
         return self.store.derived(self.name)
 
     @cached_property
-    def _rescoring(self) -> Rescoring:
-        return Rescoring(store=self.store, name=self.name)
+    def _rescoring(self) -> Rescoring | None:
+        """Score anew what is kept as vectors in the segments, which words are not."""
+        lexical = self.store.channel(self.name).kind == "lexical"
+        return None if lexical else Rescoring(store=self.store, name=self.name)
 
     @cached_property
     def _live(self) -> Rows:
@@ -244,22 +299,34 @@ class QdrantSearch:
 
     @cached_property
     def _uncovered(self) -> SearchApart | None:
-        """Search the segments that were built after the points; None if there are none."""
+        """Search the segments that were built after the points; None if there are none.
+
+        Those of a lexical channel are not searched.
+        """
         covered = set(self._ledger.segments)
         missing = [n for n, each in enumerate(self.store.entries) if each.name not in covered]
         return SearchApart(store=self.store, name=self.name, segments=missing) if missing else None
 
 
 class _Probe(NamedTuple):
-    """Vectors (n, d) of a question that Qdrant scores at once."""
+    """Vectors (n, d) of a question that Qdrant scores at once, or its terms."""
 
-    vectors: Floats
+    vectors: Floats | Sparse
     wanted: Filter
 
 
 class _Top(NamedTuple):
     rows: Rows
-    scores: Floats
+    scores: NDArray[np.floating]
+
+
+def _split(questions: SparseEmbeddings) -> Iterator[Sparse]:
+    """Give the terms of each question."""
+    stops = np.cumsum(questions.lengths)
+    for stop, length in zip(stops.tolist(), questions.lengths.tolist(), strict=True):
+        here = slice(stop - length, stop)
+        terms, weights = questions.terms[here], questions.weights[here]
+        yield summed(terms.astype(np.int64), weights.astype(np.float64))
 
 
 _NOTHING = _Top(np.empty(0, np.int64), np.empty(0, np.float32))

@@ -13,7 +13,8 @@ from medrag.indexing.qdrant.connecting import connected, patiently, told
 from medrag.indexing.qdrant.options import MEMORY, Options
 from medrag.indexing.qdrant.payload import payload_filter
 from medrag.indexing.qdrant.points import Asked, Ids, Near, Point, Shape, packed_ids, packed_near
-from medrag.indexing.qdrant.shaping import client_search, client_vector, hnsw_of
+from medrag.indexing.qdrant.shaping import client_search, client_vector, hnsw_of, written
+from medrag.indexing.qdrant.terms import Sparse
 from medrag.records import Filter
 
 # Points per request, and per page of a listing.
@@ -67,10 +68,11 @@ class Collection:
             ) from error
 
     def dimensions(self) -> dict[str, int]:
-        """Read the dimension of each named vector."""
+        """Read the dimension of each named vector, 0 for those over terms."""
         with told(self.options, self.name):
-            vectors = self._client.get_collection(self.name).config.params.vectors
-        return {name: int(each.size) for name, each in vectors.items()}
+            params = self._client.get_collection(self.name).config.params
+        dense = {name: int(each.size) for name, each in (params.vectors or {}).items()}
+        return {**dense, **dict.fromkeys(params.sparse_vectors or {}, 0)}
 
     def create(
         self, shapes: Mapping[str, Shape], options: Mapping[str, Options], note: Note
@@ -80,13 +82,16 @@ class Collection:
         vectors = {
             name: client_vector(models, shape, options[name], bulk=mine.place != MEMORY)
             for name, shape in shapes.items()
+            if not shape.sparse
         }
+        sparse = {n: models.SparseVectorParams() for n, shape in shapes.items() if shape.sparse}
         with told(mine, self.name):
             if self._client.collection_exists(self.name):
                 self._client.delete_collection(self.name)
             self._client.create_collection(
                 self.name,
                 vectors_config=vectors,
+                sparse_vectors_config=sparse or None,
                 shard_number=mine.shards,
                 sharding_method=models.ShardingMethod.CUSTOM if mine.by_domain else None,
                 replication_factor=mine.replicas,
@@ -132,7 +137,11 @@ class Collection:
 
         def sent(domain: str | None, batch: list[Point]) -> None:
             points = [
-                self._models.PointStruct(id=p.id, vector=p.vectors, payload=p.payload)
+                self._models.PointStruct(
+                    id=p.id,
+                    vector={n: written(self._models, v) for n, v in p.vectors.items()},
+                    payload=p.payload,
+                )
                 for p in batch
             ]
             selector = self._selector(domain)
@@ -185,7 +194,7 @@ class Collection:
     def build_graphs(self, shapes: Mapping[str, Shape], options: Mapping[str, Options]) -> None:
         """Let the server build, in the background, the graphs that `create` left out."""
         models = self._models
-        wanted = {name: hnsw_of(shape, options[name]) for name, shape in shapes.items()}
+        wanted = {n: hnsw_of(s, options[n]) for n, s in shapes.items() if not s.sparse}
         vectors = {
             name: models.VectorParamsDiff(hnsw_config=models.HnswConfigDiff(**each))
             for name, each in wanted.items()
@@ -222,12 +231,14 @@ class Collection:
 
     def _request(self, channel: str, asked: Asked, options: Options, keys: list[str] | None) -> Any:
         models = self._models
+        # Memory and lists of terms are searched exactly; the one warns if it is told how, the
+        # other is slow then.
+        exact = options.place == MEMORY or isinstance(asked.vector, Sparse)
         return models.QueryRequest(
-            query=asked.vector.tolist(),
+            query=written(models, asked.vector),
             using=channel,
             filter=payload_filter(asked.wanted, models),
-            # Memory is always searched exactly, and warns if it is told how.
-            params=None if options.place == MEMORY else client_search(models, options),
+            params=None if exact else client_search(models, options),
             limit=asked.limit,
             shard_key=keys,
         )

@@ -1,10 +1,19 @@
-"""Options of a channel in the words of qdrant-edge, and in those of qdrant-client."""
+"""Options and vectors of a channel in the words of qdrant-edge, and in those of qdrant-client."""
 
 from typing import Any
 
 from medrag.extras import Library
 from medrag.indexing.qdrant.options import Options
 from medrag.indexing.qdrant.points import Shape
+from medrag.indexing.qdrant.terms import Sparse
+
+
+def written(library: Library, vector: Any) -> Any:
+    """Write a vector, vectors, or weighted terms, as both libraries take them."""
+    if isinstance(vector, Sparse):
+        terms, weights = vector.terms.tolist(), vector.weights.tolist()
+        return library.SparseVector(indices=terms, values=weights)
+    return vector.tolist()
 
 
 def hnsw_of(shape: Shape, options: Options) -> dict[str, int]:

@@ -13,7 +13,7 @@ from medrag.indexing import durable
 from medrag.indexing.qdrant.ledger import Ledger, batches, changed, everything
 from medrag.indexing.qdrant.options import Options
 from medrag.indexing.qdrant.payload import fields_of
-from medrag.indexing.qdrant.points import IdMap, Rows, Shape, segment_points
+from medrag.indexing.qdrant.points import IdMap, Rows, SegmentPoints
 from medrag.indexing.qdrant.server import BATCH, Collection, Note, key_of
 from medrag.indexing.storage import Store
 
@@ -68,13 +68,13 @@ def upload(
     collection.say(Note(after.index, after.made, after.state))
 
 
-def put_everything(store: Store, shapes: Mapping[str, Shape], collection: Collection) -> None:
+def put_everything(store: Store, ledger: Ledger, collection: Collection) -> None:
     """Put all points of a store into an empty collection that keeps no ledger."""
-    collection.put(
-        (None, batch)
-        for each in segment_points(store, shapes)
-        for batch in each.batches(each.rows, BATCH)
-    )
+    for number in range(len(store.segments)):
+        points = SegmentPoints(
+            store=store, number=number, shapes=ledger.shapes, averages=ledger.averages
+        )
+        collection.put((None, batch) for batch in points.batches(points.rows, BATCH))
 
 
 def checked_collection(options: Options, index_folder: Path, ledger: Ledger) -> Collection:
@@ -92,10 +92,12 @@ def checked_collection(options: Options, index_folder: Path, ledger: Ledger) -> 
     _refuse_foreign(note, ledger.index, collection)
     found = collection.dimensions()
     for channel, shape in ledger.shapes.items():
-        if found.get(channel) != shape.d:
+        d = 0 if shape.sparse else shape.d
+        if found.get(channel) != d:
             raise IndexFormatError(
                 f"collection {name!r} of {options.url} has {found.get(channel, 'no')} numbers per "
-                f"vector of channel {channel!r}, but the index has {shape.d}; {again}"
+                f"vector of channel {channel!r} (0 for weighted terms), but the index has {d}; "
+                f"{again}"
             )
     collection.domains = frozenset(ledger.domains)
     return collection

@@ -15,11 +15,13 @@ from medrag.indexing.scanning.products import by_products, multiplies_int8
 from medrag.indexing.scanning.threads import in_threads, n_cores
 
 # Bytes of codes that one task scans.
-_TASK_BYTES = 2 << 20
+_TASK_BYTES = 4 << 20
 # From so many questions on, the matrix unit is worth its coarser first pass; with so many
 # multiplications, also the import of the library that drives it.
 _MANY = 6
 _WORTH_IMPORT = 10**10
+# Where a filter lets fewer through, they are listed.
+_LISTED = 0.5
 # Beyond this, single precision may overflow.
 _HUGE = 1e36
 
@@ -122,6 +124,9 @@ def _asked(questions: Floats) -> tuple[Floats, Floats, np.float32]:
 def _tasks(shelf: Shelf, copy: Copy, chosen: Mask | Rows | None) -> Iterator[_Task]:
     masks: tuple[Any, Any] = (_ALL, _NONE)
     n = len(shelf)
+    if chosen is not None and chosen.dtype == np.bool_:
+        # Of few, a list tells what to ask the memory for next.
+        chosen = chosen if np.count_nonzero(chosen) > _LISTED * n else np.flatnonzero(chosen)
     if chosen is not None and chosen.dtype == np.bool_:
         masks = (chosen, _NONE)
     elif chosen is not None:

@@ -96,10 +96,18 @@ def _scores(piece: _Piece, questions: Floats) -> tuple[Rows, Floats]:
     places = np.arange(start, stop) if allowed is None else start + np.flatnonzero(allowed)
     if shelf.single:
         if len(places) < _GATHERED * (stop - start):
-            return places, questions @ shelf.values[places].T
-        scores = questions @ np.asarray(shelf.values[start:stop]).T
+            return places, _product(questions, shelf.values[places])
+        scores = _product(questions, np.asarray(shelf.values[start:stop]))
         return places, scores if allowed is None else scores[:, allowed]
     firsts = shelf.starts[start : stop + 1]
-    products = questions @ np.asarray(shelf.values[firsts[0] : firsts[-1]]).T
+    products = _product(questions, np.asarray(shelf.values[firsts[0] : firsts[-1]]))
     best = np.maximum.reduceat(products, firsts[:-1] - firsts[0], axis=1)
     return places, best if allowed is None else best[:, allowed]
+
+
+def _product(questions: Floats, values: Floats) -> Floats:
+    """Multiply each question with each vector, (questions, vectors)."""
+    if len(questions) >= _MANY:
+        return np.asarray(questions @ values.T)
+    # Not the matrix library: it would call its own threads, and let ours wait for each other.
+    return np.stack([np.einsum("ij,j->i", values, question) for question in questions])

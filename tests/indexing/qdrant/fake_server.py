@@ -115,9 +115,15 @@ class FakeServer:
     def _open(self, name: str, key: str) -> None:
         vectors = {
             channel: models.VectorParams(**params)
-            for channel, params in self.held[name].made["vectors"].items()
+            for channel, params in (self.held[name].made.get("vectors") or {}).items()
         }
-        self._memory.create_collection(_place(name, key), vectors_config=vectors)
+        sparse = {
+            channel: models.SparseVectorParams()
+            for channel in self.held[name].made.get("sparse_vectors") or {}
+        }
+        self._memory.create_collection(
+            _place(name, key), vectors_config=vectors, sparse_vectors_config=sparse
+        )
 
     def _shards(self, request: Request, name: str, held: Held) -> Any:
         if request.method == "GET":
@@ -203,7 +209,7 @@ def _info(held: Held) -> dict[str, Any]:
         "optimizer_status": "ok",
         "segments_count": 1,
         "config": {
-            "params": {"vectors": held.made["vectors"]},
+            "params": {key: held.made.get(key) for key in ("vectors", "sparse_vectors")},
             "hnsw_config": hnsw,
             "optimizer_config": optimizer,
             "metadata": held.metadata or None,

@@ -49,4 +49,4 @@ def test_without_a_folder_to_keep_it_in_a_loop_is_compiled_all_the_same(
 
 @kernels.compiled
 def _dot(codes: Any, i: int, questions: Any, j: int) -> Any:
-    return kernels.dot(codes, i, questions, j)
+    return kernels.dot(codes, i, questions, j, i + 3)
