@@ -96,7 +96,8 @@ def planned_channel(name: str, spec: Any, place: Place) -> ChannelRecipe:
 
     A channel with an encoder is dense, or sparse if it says so; the other kinds take no encoder. A
     dense channel encodes the side of the question that `side` says: by default images for a channel
-    named "image", and else the text. `store` says where its vectors are searched.
+    named "image", and else the text. `store` says where its vectors are searched; sparse and
+    lexical channels have a structure of their own, or say "qdrant".
     """
     if not isinstance(spec, Mapping):
         raise place.error(f"expected a mapping such as {{kind: lexical}}, got {shown(spec)}")
@@ -107,29 +108,34 @@ def planned_channel(name: str, spec: Any, place: Place) -> ChannelRecipe:
             f"expected the key 'kind' or 'encoder'; known kinds: {', '.join(kinds('channel'))}"
         )
     if kind not in _ENCODED:
-        own = kind in _OWN
-        rest = {key: value for key, value in full.items() if not (own and key == "store")}
-        given = GIVEN - {"encoder", "side"} - (set() if own else {"vectors"})
-        channel = planned("channel", rest, place, given=given)
-        vectors = _planned_terms(full, place.at("store")) if own else None
-        return ChannelRecipe(full, channel, vectors=vectors)
+        return _unencoded(kind, full, place)
     if "encoder" not in full:
         raise place.error(f"a {kind} channel needs the key 'encoder', such as {{kind: descriptor}}")
     encoder = planned("encoder", full["encoder"], place.at("encoder"))
     if kind == "sparse":
-        rest = {key: value for key, value in full.items() if key not in ("encoder", "store")}
-        channel = planned("channel", rest, place, given=GIVEN)
-        vectors = _planned_terms(full, place.at("store"))
-        return ChannelRecipe(full, channel, encoder, vectors=vectors)
+        channel = planned("channel", _without(full, "encoder", "store"), place, given=GIVEN)
+        return ChannelRecipe(full, channel, encoder, vectors=_planned_terms(full, place))
     side = full.setdefault("side", "image" if name == "image" else "text")
     if side not in SIDES:
         raise place.at("side").error(f"expected 'text' or 'image', got {shown(side)}")
     if getattr(encoder.constructor(), "late_interaction", False):
         full["interaction"] = "sum"
-    outside = ("encoder", "side", "store", "interaction")
-    rest = {key: value for key, value in full.items() if key not in outside}
+    rest = _without(full, "encoder", "side", "store", "interaction")
     channel = planned("channel", rest, place, given=GIVEN)
     return ChannelRecipe(full, channel, encoder, side, _planned_store(full, place.at("store")))
+
+
+def _unencoded(kind: str, spec: Mapping[str, Any], place: Place) -> ChannelRecipe:
+    """Check a channel without an encoder: one of words, which Qdrant may search, or another."""
+    given = GIVEN - {"encoder", "side"}
+    if kind not in _OWN:
+        return ChannelRecipe(spec, planned("channel", spec, place, given=given - {"vectors"}))
+    channel = planned("channel", _without(spec, "store"), place, given=given)
+    return ChannelRecipe(spec, channel, vectors=_planned_terms(spec, place))
+
+
+def _without(spec: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+    return {key: value for key, value in spec.items() if key not in keys}
 
 
 def _planned_store(spec: Mapping[str, Any], place: Place) -> Plan:
@@ -150,14 +156,14 @@ def _planned_terms(spec: Mapping[str, Any], place: Place) -> Plan | None:
     """Check where terms are searched: None for a structure of the channel's own, or Qdrant."""
     if "store" not in spec:
         return None
-    store = _as_mapping(spec["store"])
+    store, at = _as_mapping(spec["store"]), place.at("store")
     if isinstance(store, Mapping) and store.get("kind") != "qdrant":
         kind = spec["kind"]
-        raise place.error(
+        raise at.error(
             f"a {kind} channel is searched in its own {_OWN[kind]}, or by qdrant, and not by "
             f"{shown(store.get('kind'))}; leave 'store' out, or say qdrant"
         )
-    return planned("store", store, place, given=frozenset({"store", "name"}))
+    return planned("store", store, at, given=frozenset({"store", "name"}))
 
 
 def _as_mapping(store: Any) -> Any:

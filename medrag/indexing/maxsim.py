@@ -10,7 +10,7 @@ Source:
     MaxSim: Khattab & Zaharia, ColBERT, SIGIR 2020.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -88,19 +88,18 @@ def asked(questions: Packed, kind: CopyKind) -> Asked:
 
 def estimated(reads: Sequence[Read], questions: Packed) -> Estimates:
     """Score passages with copies, in the order of the reads."""
+    codes = _codes(reads, questions)
     scores = np.empty((sum(len(read.places) for read in reads), len(questions.starts) - 1))
-    errors = np.empty_like(scores)
     stops = questions.starts[1:]
 
     def work(tile: _Tile, codes: Asked, products: NDArray[Any]) -> None:
-        bounds = tile.read.copy.bounds
-        weights = codes.copy.bounds.scales.astype(np.float64)
-        scales = bounds.scales[tile.places]
+        scales = tile.read.copy.bounds.scales[tile.places]
+        weights = codes.copy.bounds.scales
         scores[tile.out] = summed_maxima(products, tile.starts, scales, weights, stops)
-        errors[tile.out] = errors_of(bounds, tile.places, codes)
 
-    _each_tile(reads, questions, work)
-    return Estimates(scores, errors)
+    _each_tile(reads, codes, work)
+    bounds = [errors_of(read.copy.bounds, read.places, codes[read.copy.kind]) for read in reads]
+    return Estimates(scores, np.concatenate([np.empty((0, len(stops))), *bounds]))
 
 
 def errors_of(bounds: Bounds, places: Ints, questions: Asked) -> Doubles:
@@ -160,7 +159,7 @@ def rescored(reads: Sequence[Read], question: Packed) -> Doubles:
             tile.read.values, copy.starts[tile.places], products, tile.starts, exact, slack
         )
 
-    _each_tile(reads, question, work)
+    _each_tile(reads, _codes(reads, question), work)
     return scores
 
 
@@ -183,18 +182,22 @@ def _errors(bounds: Bounds, places: Ints, norms: Doubles, losses: Doubles) -> Do
     return errors
 
 
+def _codes(reads: Sequence[Read], questions: Packed) -> dict[CopyKind, Asked]:
+    """Prepare questions for each kind of copy that is read."""
+    return {kind: asked(questions, kind) for kind in {read.copy.kind for read in reads}}
+
+
 def _each_tile(
     reads: Sequence[Read],
-    questions: Packed,
+    codes: Mapping[CopyKind, Asked],
     work: Callable[[_Tile, Asked, NDArray[Any]], None],
 ) -> None:
     """Give each tile, the questions in its codes, and the products of both, (rows, m)."""
-    codes = {kind: asked(questions, kind) for kind in {read.copy.kind for read in reads}}
     products = {kind: _product(kind, each.copy.codes) for kind, each in codes.items()}
     tiles: list[_Tile] = []
     n = 0
     for read in reads:
-        tiles += _tiles(read, n, questions.values.shape[0])
+        tiles += _tiles(read, n, len(codes[read.copy.kind].questions.values))
         n += len(read.places)
 
     def run(tile: _Tile) -> None:
@@ -223,11 +226,12 @@ def _tiles(read: Read, before: int, width: int) -> Iterator[_Tile]:
 
 def _gathered(copy: Copy, places: Ints) -> NDArray[Any]:
     """Give the codes of passages; those of neighbours where they lie."""
+    if places[-1] - places[0] == len(places) - 1:
+        return copy.codes[copy.starts[places[0]] : copy.starts[places[-1] + 1]]
     breaks = np.flatnonzero(np.diff(places) != 1) + 1
     firsts = copy.starts[places[np.concatenate(([0], breaks))]]
     stops = copy.starts[places[np.concatenate((breaks - 1, [len(places) - 1]))] + 1]
-    runs = [copy.codes[a:b] for a, b in zip(firsts, stops, strict=True)]
-    return runs[0] if len(runs) == 1 else np.concatenate(runs)
+    return np.concatenate([copy.codes[a:b] for a, b in zip(firsts, stops, strict=True)])
 
 
 def _product(kind: CopyKind, codes: NDArray[Any]) -> Callable[[NDArray[Any]], NDArray[Any]]:

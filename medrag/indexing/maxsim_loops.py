@@ -48,7 +48,7 @@ def summed_maxima(
     if loop is None:
         tops = np.maximum.reduceat(products, starts[:-1], axis=0)
         firsts = np.concatenate(([0], stops[:-1]))
-        return np.add.reduceat(tops * weights, firsts, axis=1) * scales[:, None]
+        return np.add.reduceat(tops * weights.astype(np.float64), firsts, axis=1) * scales[:, None]
     out = np.empty((len(starts) - 1, len(stops)))
     loop(products, starts, scales, weights, stops, products[0].copy(), out)
     return out

@@ -107,12 +107,7 @@ def surveyed(
         contents = known.contents(each.name, ids)
         contents[contents == 0] = each.contents(each.rows[contents == 0])
         parts.append((ids, contents, each.domains, np.full(len(ids), number), each.rows))
-    names: dict[str, int] = {}
-    codes = [
-        -1 if domain is None else names.setdefault(domain, len(names))
-        for part in parts
-        for domain in part[2]
-    ]
+    names, codes = _coded([domain for part in parts for domain in part[2]])
     return Ledger(
         place,
         index,
@@ -121,8 +116,8 @@ def surveyed(
         tuple(entry.name for entry in store.entries),
         np.concatenate([np.empty((0, 16), np.uint8), *(part[0] for part in parts)]),
         np.concatenate([np.empty(0, np.uint64), *(part[1] for part in parts)]),
-        tuple(names),
-        np.array(codes, dtype=np.int32),
+        names,
+        codes,
         np.concatenate([np.empty(0, np.int32), *(p[3] for p in parts)]).astype(np.int32),
         np.concatenate([np.empty(0, np.int64), *(part[4] for part in parts)]),
         counts_of(store, shapes, before),
@@ -250,6 +245,13 @@ def read_ledger(folder: Path) -> Ledger:
 def remake(folder: Path) -> str:
     """Give the command that derives everything of the index again, of a folder below derived/."""
     return f"medrag index verify {folder.parent.parent} --repair"
+
+
+def _coded(domains: Sequence[str | None]) -> tuple[tuple[str, ...], NDArray[np.int32]]:
+    """Number domains in the order in which they first appear; -1 stands for none."""
+    names: dict[str, int] = {}
+    codes = [-1 if each is None else names.setdefault(each, len(names)) for each in domains]
+    return tuple(names), np.array(codes, dtype=np.int32)
 
 
 def _said(counts: Counts) -> dict[str, Any]:

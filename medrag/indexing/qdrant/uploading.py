@@ -61,9 +61,7 @@ def upload(
         change = everything(after)
         collection.say(unfinished)
         _drop_unknown(collection, after)
-    collection.index_payload(fields_of(store))
-    collection.open_domains({after.domain(int(each)) for each in change.put})
-    collection.put(batches(store, after, change.put, BATCH, by_domain=options.by_domain))
+    _put(store, after, change.put, collection)
     collection.build_graphs(after.shapes, by_channel)
     collection.say(Note(after.index, after.made, after.state))
 
@@ -132,6 +130,14 @@ def _refuse_foreign(note: Note, index: str, collection: Collection) -> None:
             f"({note.owner[:8]}, not {index[:8]}) and is left alone; give the store another "
             "collection, or delete that one if its index is gone"
         )
+
+
+def _put(store: Store, after: Ledger, put: Rows, collection: Collection) -> None:
+    """Put points at places of a ledger, with what makes filters on them fast."""
+    collection.index_payload(fields_of(store))
+    collection.open_domains({after.domain(int(each)) for each in put})
+    by_domain = collection.options.by_domain
+    collection.put(batches(store, after, put, BATCH, by_domain=by_domain))
 
 
 def _drop(collection: Collection, before: Ledger, drop: Rows) -> None:

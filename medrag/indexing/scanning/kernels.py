@@ -239,8 +239,6 @@ def pick(
     q_scales, q_lengths, q_errors, least = asked
     ends, allowed, listed = chosen
     m = products.shape[1]
-    upper = np.empty(m, np.float32)
-    lower = np.empty(m, np.float32)
     bars = heaps[:, 0].copy()
     for number in range(first, stop):
         if len(allowed) and not allowed[number]:
@@ -251,20 +249,21 @@ def pick(
         for i in range(begin, end):
             scale, error, length = scales[i], errors[i], lengths[i] + errors[i]
             for j in range(m):
-                score = scale * q_scales[j] * np.float32(products[i, j])
                 off = error * q_lengths[j] + length * q_errors[j] + least
-                up, low = score + off, score - off
-                if i > begin:
-                    up, low = max(up, upper[j]), max(low, lower[j])
-                upper[j], lower[j] = up, low
-                near += up >= bars[j]
-        if near:
-            place = base + (listed[number] if len(listed) else number)
-            for j in range(m):
-                if upper[j] >= bars[j]:
-                    places[j, counts[j]] = place
-                    uppers[j, counts[j]] = upper[j]
-                    counts[j] += 1
-                    if lower[j] > bars[j]:
-                        replace_least(heaps[j], lower[j])
-                        bars[j] = heaps[j, 0]
+                near += scale * q_scales[j] * np.float32(products[i, j]) + off >= bars[j]
+        if not near:
+            continue
+        place = base + (listed[number] if len(listed) else number)
+        for j in range(m):
+            upper, lower = np.float32(-np.inf), np.float32(-np.inf)
+            for i in range(begin, end):
+                off = errors[i] * q_lengths[j] + (lengths[i] + errors[i]) * q_errors[j] + least
+                score = scales[i] * q_scales[j] * np.float32(products[i, j])
+                upper, lower = max(upper, score + off), max(lower, score - off)
+            if upper >= bars[j]:
+                places[j, counts[j]] = place
+                uppers[j, counts[j]] = upper
+                counts[j] += 1
+                if lower > bars[j]:
+                    replace_least(heaps[j], lower)
+                    bars[j] = heaps[j, 0]

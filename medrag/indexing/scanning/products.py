@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medrag.extras import require
-from medrag.indexing.scanning.candidates import joined, least, slack
+from medrag.indexing.scanning.candidates import Candidates, joined, least, slack
 from medrag.indexing.scanning.copies import Copy
 from medrag.indexing.scanning.found import Found
 from medrag.indexing.scanning.library import Floats, Library, Mask, Rows, Shelf
 from medrag.indexing.scanning.threads import in_threads, n_cores
 
 # Products that are held at once: they are read again at once, and should still be in the cache.
-_PRODUCTS = 1 << 19
+_PRODUCTS = 1 << 17
 # Where a filter lets fewer through, their codes are gathered.
 _GATHERED = 0.5
 
@@ -44,22 +44,35 @@ def by_products(
     from medrag.indexing.scanning.kernels import pick
 
     torch = require("torch")
-    codes, asked = _coded(questions)
-    columns = torch.from_numpy(codes).T
-    found = [Found(len(questions), k) for _ in range(n_cores())]
-    for shelf, copy, mask in zip(library.shelves, copies, allowed, strict=True):
-        for tile in _tiles(shelf, copy, mask, len(questions)):
-            products = torch._int_mm(torch.from_numpy(tile.codes), columns).numpy()  # noqa: SLF001
-            _pick(pick, products, tile, asked, found)
-    return joined([each.candidates() for each in found], k)
+    coded, asked = _coded(questions)
+    columns = torch.from_numpy(coded).T
+
+    def work(tiles: Iterator[_Tile]) -> list[Candidates]:
+        found = Found(len(questions), k)
+        for tile in tiles:
+            # Two threads that each ask for a product keep both cores busy better than one that
+            # asks the library for all, and leaves its threads waiting for the next.
+            codes = torch.from_numpy(tile.copy.codes[tile.rows])
+            products = torch._int_mm(codes, columns).numpy()  # noqa: SLF001
+            found.make_room(tile.n)
+            chosen = (tile.ends, tile.allowed, tile.listed)
+            pick(products, _facts(tile), asked, chosen, 0, tile.n, tile.first, *found.arrays)
+        return found.candidates()
+
+    tiles = [
+        tile
+        for shelf, copy, mask in zip(library.shelves, copies, allowed, strict=True)
+        for tile in _tiles(shelf, copy, mask, len(questions))
+    ]
+    return joined(in_threads(work, tiles, n_cores()), k)
 
 
 class _Tile(NamedTuple):
     """Passages of a block, side by side or gathered.
 
     Attributes:
-        codes: (vectors, d).
-        facts: scales, errors and lengths of the vectors.
+        copy: of the block.
+        rows: its vectors.
         ends: where the vectors of each passage begin, and the end; nothing where each has one.
         allowed: which passages count; nothing if all.
         first: place of the first passage.
@@ -67,8 +80,8 @@ class _Tile(NamedTuple):
         n: passages.
     """
 
-    codes: NDArray[np.int8]
-    facts: tuple[Floats, Floats, Floats]
+    copy: Copy
+    rows: slice | Rows
     ends: Rows
     allowed: Mask
     first: int
@@ -95,8 +108,7 @@ def _tiles(shelf: Shelf, copy: Copy, mask: Mask | None, n_questions: int) -> Ite
         chosen = np.flatnonzero(mask)
         for start in range(0, len(chosen), size):
             some = chosen[start : start + size]
-            facts = (copy.scales[some], copy.errors[some], copy.lengths[some])
-            yield _Tile(copy.codes[some], facts, _NONE, _ALL, shelf.first, some, len(some))
+            yield _Tile(copy, some, _NONE, _ALL, shelf.first, some, len(some))
         return
     first = 0
     while first < len(shelf):
@@ -114,22 +126,11 @@ def _tiles(shelf: Shelf, copy: Copy, mask: Mask | None, n_questions: int) -> Ite
 def _whole_tile(shelf: Shelf, copy: Copy, first: int, stop: int, allowed: Mask) -> _Tile:
     ends = _NONE if shelf.single else shelf.starts[first : stop + 1] - shelf.starts[first]
     begin, end = (first, stop) if shelf.single else shelf.starts[[first, stop]].tolist()
-    facts = (copy.scales[begin:end], copy.errors[begin:end], copy.lengths[begin:end])
     place = shelf.first + first
-    return _Tile(copy.codes[begin:end], facts, ends, allowed, place, _NONE, stop - first)
+    return _Tile(copy, slice(begin, end), ends, allowed, place, _NONE, stop - first)
 
 
-def _pick(
-    kernel: Any, products: NDArray[np.int32], tile: _Tile, asked: Any, found: Sequence[Found]
-) -> None:
-    """Let every thread pick from its share of a tile."""
-    n = len(found)
-    shares = [(each, tile.n * i // n, tile.n * (i + 1) // n) for i, each in enumerate(found)]
-    chosen = (tile.ends, tile.allowed, tile.listed)
-
-    def work(shares: Iterator[tuple[Found, int, int]]) -> None:
-        for each, first, stop in shares:
-            each.make_room(stop - first)
-            kernel(products, tile.facts, asked, chosen, first, stop, tile.first, *each.arrays)
-
-    in_threads(work, shares, n)
+def _facts(tile: _Tile) -> tuple[Floats, Floats, Floats]:
+    """Give scales, errors and lengths of the vectors of a tile."""
+    copy, rows = tile.copy, tile.rows
+    return copy.scales[rows], copy.errors[rows], copy.lengths[rows]
