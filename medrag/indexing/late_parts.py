@@ -72,17 +72,22 @@ class Part:
 
 def parts_of(store: Store, channel: str, folder: Path | None) -> list[Part]:
     """Give the segments that have vectors of a channel, with what lies in the derived folder."""
-    entries = [entry for entry in store.entries if has_channel(entry, channel)]
-    blocks = store.vectors(channel)
+    entries = [
+        entry
+        for entry, segment in zip(store.entries, store.segments, strict=True)
+        if channel_folder(segment.folder, channel).is_dir()
+    ]
     return [
         Part(block=block, key=part_key(entry, channel), folder=folder)
-        for entry, block in zip(entries, blocks, strict=True)
+        for entry, block in zip(entries, store.vectors(channel), strict=True)
         if len(block.rows)
     ]
 
 
 def part_key(entry: SegmentEntry, channel: str) -> str:
     """Name the vectors of a channel in a segment by their content."""
+    if not has_channel(entry, channel):
+        return f"unfinished-{entry.name}"  # which no file is named by
     folder = channel_folder(Path(), channel)
     sums = [entry.sums[(folder / name).as_posix()].sha256 for name in (LENGTHS, VALUES)]
     return hashlib.sha256(" ".join(sums).encode()).hexdigest()[:32]
