@@ -74,9 +74,7 @@ class FaissSearch:
         device: Literal["cpu", "cuda"] | None = None,
         rescore: int | None = None,
     ) -> None:
-        for option, value in (("nprobe", nprobe), ("ef", ef), ("rescore", rescore)):
-            if isinstance(value, int) and value < 1:
-                raise ValueError(f"{option} must be at least 1, got {value}")
+        check_effort(nprobe=nprobe, ef=ef, rescore=rescore)
         self.store = store
         self.name = name
         self.factory = factory
@@ -153,6 +151,19 @@ class FaissSearch:
         for number in waiting:
             found[number] = self._vectors.closest(asked[number], k, allowed.mask)
         return found
+
+
+def check_effort(
+    *, nprobe: int | Literal["all"] | None, ef: int | None, rescore: int | None
+) -> None:
+    """Refuse to search nothing.
+
+    Raises:
+        ValueError: if a number is below 1.
+    """
+    for option, value in (("nprobe", nprobe), ("ef", ef), ("rescore", rescore)):
+        if isinstance(value, int) and value < 1:
+            raise ValueError(f"{option} must be at least 1, got {value}")
 
 
 class _Made(NamedTuple):

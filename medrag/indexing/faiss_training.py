@@ -38,6 +38,12 @@ _UNFIT = {
     "IDMap": "numbers the vectors itself; leave IDMap out",
     "NSG": "cannot be extended; use HNSW",
 }
+# Links of each vector in a graph, by name; FAISS ends the process at fewer than two.
+_LINKS = re.compile(r"\bHNSW(\d+)|_HNSW(\d+)")
+_LINKS_LEAST, _LINKS_MOST = 2, 1024
+# Bits of each code of a quantiser: FAISS trains 2 to the power of that many entries.
+_BITS = re.compile(r"Q\d*x(\d+)")
+_BITS_MOST = 16
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -74,6 +80,32 @@ def make(
     else:
         index, file = _trained(blocks, factory, n)
     return _written(index, _filled(index, file, blocks), folder, channel)
+
+
+def check_factory(factory: str) -> None:
+    """Refuse what FAISS would take, and then end the process, its memory, or every ranking.
+
+    Raises:
+        ValueError: if the string is empty, a number of it is 0, a graph has fewer links than FAISS
+            can build or more than is sensible, or a codebook cannot be held.
+    """
+    if not factory.strip():
+        raise ValueError("the factory is empty; leave it out for 'Flat'")
+    if any(int(number) == 0 for number in re.findall(r"\d+", factory)):
+        raise ValueError(f"factory {factory!r}: a number of it is 0, which leaves nothing to search")
+    for links in _LINKS.finditer(factory):
+        m = int(links[1] or links[2])
+        if not _LINKS_LEAST <= m <= _LINKS_MOST:
+            raise ValueError(
+                f"factory {factory!r}: HNSW takes {_LINKS_LEAST} to {_LINKS_MOST} links, got {m}; "
+                "such as HNSW32"
+            )
+    for bits in _BITS.findall(factory):
+        if int(bits) > _BITS_MOST:
+            raise ValueError(
+                f"factory {factory!r}: a code has {_BITS_MOST} bits at most, got {bits}; such as "
+                "PQ64x8"
+            )
 
 
 def _usable(previous: Path | None, channel: str, factory: str, n: int) -> FaissFile | None:

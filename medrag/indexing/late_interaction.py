@@ -10,11 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medrag.indexing.backends import backend_options, check_questions
-from medrag.indexing.late_batches import batches, taken
-from medrag.indexing.late_options import FirstPass, Options, Plan, Scan, plan_of
-from medrag.indexing.late_parts import Part, keep_copy, keep_planes, parts_of
 from medrag.indexing.manifest import ChannelEntry
-from medrag.indexing.maxsim import (
+from medrag.indexing.maxsim.batches import batches, taken
+from medrag.indexing.maxsim.device import DeviceCopy
+from medrag.indexing.maxsim.options import FirstPass, Options, Plan, Scan, plan_of
+from medrag.indexing.maxsim.packed import Ints, Packed, packed
+from medrag.indexing.maxsim.parts import Part, keep_copy, keep_planes, parts_of
+from medrag.indexing.maxsim.scoring import (
     Doubles,
     Estimates,
     Read,
@@ -24,10 +26,8 @@ from medrag.indexing.maxsim import (
     estimated,
     rescored,
 )
-from medrag.indexing.maxsim_device import DeviceCopy
-from medrag.indexing.packed import Ints, Packed, packed
+from medrag.indexing.maxsim.signs import Signs, sign_scores
 from medrag.indexing.segment import file_sums
-from medrag.indexing.sign_codes import Signs, sign_scores
 from medrag.indexing.storage import Store
 from medrag.records import Embeddings, Filter, ScoredRow
 

@@ -10,14 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medrag.indexing import late_options, late_parts
 from medrag.indexing.backends import grouped
 from medrag.indexing.late_interaction import LateInteractionSearch, problem
-from medrag.indexing.late_options import Options, plan_of
-from medrag.indexing.late_parts import Part
 from medrag.indexing.maintenance import remove
-from medrag.indexing.maxsim import Estimates, Read, estimated
-from medrag.indexing.packed import Packed
+from medrag.indexing.maxsim import options as options_module
+from medrag.indexing.maxsim import parts as parts_module
+from medrag.indexing.maxsim.options import Options, plan_of
+from medrag.indexing.maxsim.packed import Packed
+from medrag.indexing.maxsim.parts import Part
+from medrag.indexing.maxsim.scoring import Estimates, Read, estimated
 from medrag.indexing.storage import Store, open_store
 from medrag.records import Embeddings, Filter, ScoredRow
 from tests.indexing.vector_library import CHANNEL, Made, made_index, packed, plainly
@@ -228,10 +229,10 @@ def test_small_channels_need_no_torch_and_large_ones_take_bits_if_asked_to_choos
     assert plan_of(Options(), 1000).kind == "float32"
     automatic = Options("auto", device="cpu")
     assert plan_of(automatic, 1 << 20).first == "exact"
-    monkeypatch.setattr(late_options, "_multiplies_int8", lambda: True)
+    monkeypatch.setattr(options_module, "_multiplies_int8", lambda: True)
     assert plan_of(Options(device="cpu"), 1 << 30).kind == "int8"
     assert plan_of(automatic, 1 << 33).first == "bits"
-    monkeypatch.setattr(late_options, "_multiplies_int8", lambda: False)
+    monkeypatch.setattr(options_module, "_multiplies_int8", lambda: False)
     assert plan_of(Options(device="cpu"), 1 << 30).kind == "float32"
     assert plan_of(Options(device="cuda:0, cuda:1"), 5).devices == ("cuda:0", "cuda:1")
 
@@ -239,7 +240,7 @@ def test_small_channels_need_no_torch_and_large_ones_take_bits_if_asked_to_choos
 def test_what_does_not_fit_in_memory_is_searched_in_its_own_vectors(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(late_parts, "_MOST_IN_MEMORY", 100)
+    monkeypatch.setattr(parts_module, "_MOST_IN_MEMORY", 100)
     store = made_index(tmp_path, pages(40), d=32, late_interaction=True)
     search = LateInteractionSearch(store=store, name=CHANNEL, scan="int8")
     assert search._parts[0].copy("int8").kind == "float32"
@@ -269,7 +270,7 @@ def test_a_build_keeps_the_copies_beside_the_segments_and_a_search_maps_them(
         store=kept, name=CHANNEL, **WAYS["bits, then int8"], candidates=60
     )
     for name in ("copied", "sign_planes"):
-        monkeypatch.setattr(late_parts, name, never)
+        monkeypatch.setattr(parts_module, name, never)
     questions = asked([3, 9])
     expected = plainly(kept, questions, 10, EVERYTHING * 2)
     check(search.search(questions, 10, EVERYTHING * 2), expected)

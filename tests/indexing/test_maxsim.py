@@ -9,13 +9,14 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from medrag.errors import IndexFormatError, MissingExtraError
-from medrag.indexing import maxsim, maxsim_loops, packed, workers
-from medrag.indexing.late_batches import batches
-from medrag.indexing.maxsim import Read, asked, best, estimated, rescored
-from medrag.indexing.maxsim_device import DeviceCopy
-from medrag.indexing.packed import CopyKind, Packed, copied
-from medrag.indexing.pooling import pooled
-from medrag.indexing.sign_codes import Signs, sign_planes, sign_scores
+from medrag.indexing.maxsim import loops as loops_module
+from medrag.indexing.maxsim import packed, scoring, workers
+from medrag.indexing.maxsim.batches import batches
+from medrag.indexing.maxsim.device import DeviceCopy
+from medrag.indexing.maxsim.packed import CopyKind, Packed, copied
+from medrag.indexing.maxsim.pooling import pooled
+from medrag.indexing.maxsim.scoring import Read, asked, best, estimated, rescored
+from medrag.indexing.maxsim.signs import Signs, sign_planes, sign_scores
 
 KINDS: tuple[CopyKind, ...] = ("int8", "float16", "bfloat16", "float32")
 HALVES = ("float16", "bfloat16")
@@ -27,7 +28,7 @@ every_kind = pytest.mark.parametrize("kind", KINDS)
 def loops(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Run a test with compiled loops, and with what stands in for them."""
     if request.param == "numpy":
-        monkeypatch.setattr(maxsim_loops, "_compiled", lambda loop: None)
+        monkeypatch.setattr(loops_module, "_compiled", lambda loop: None)
     return str(request.param)
 
 
@@ -144,8 +145,8 @@ def test_tiles_that_bound_memory_change_no_score(
     whole = copied(source, kind)
     read = Read(whole, source.values, places)
     scores, estimates = rescored([read], one), estimated([read], questions)
-    monkeypatch.setattr(maxsim, "_TILE_BYTES", 500)
-    monkeypatch.setattr(maxsim, "_WIDE_TILE_BYTES", 500)
+    monkeypatch.setattr(scoring, "_TILE_BYTES", 500)
+    monkeypatch.setattr(scoring, "_WIDE_TILE_BYTES", 500)
     monkeypatch.setattr(packed, "_PIECE", 100)
     pieces = copied(source, kind)
     np.testing.assert_array_equal(pieces.codes, whole.codes)
@@ -278,12 +279,12 @@ def test_without_numba_numpy_does_the_same(monkeypatch: pytest.MonkeyPatch) -> N
     def missing(module: str, *, extra: str | None = None) -> Any:
         raise MissingExtraError(module)
 
-    monkeypatch.setattr(maxsim_loops, "require", missing)
-    maxsim_loops._compiled.cache_clear()
+    monkeypatch.setattr(loops_module, "require", missing)
+    loops_module._compiled.cache_clear()
     try:
-        assert maxsim_loops._compiled(maxsim_loops._summed_loop) is None
+        assert loops_module._compiled(loops_module._summed_loop) is None
     finally:
-        maxsim_loops._compiled.cache_clear()
+        loops_module._compiled.cache_clear()
 
 
 def test_the_loops_say_the_same_before_they_are_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -298,7 +299,7 @@ def test_the_loops_say_the_same_before_they_are_compiled(monkeypatch: pytest.Mon
         return [found, rescored([read], question), sign_scores([signs], question)]
 
     compiled = everything()
-    monkeypatch.setattr(maxsim_loops, "_compiled", lambda loop: loop)
+    monkeypatch.setattr(loops_module, "_compiled", lambda loop: loop)
     with np.errstate(over="ignore"):  # counting bits overflows on purpose
         plain = everything()
     for one, two in zip(compiled, plain, strict=True):

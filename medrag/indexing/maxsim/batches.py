@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from medrag.indexing.packed import Packed
+from medrag.indexing.maxsim.packed import Packed
 
 Mask = NDArray[np.bool_]
 

@@ -11,8 +11,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from medrag.extras import require
-from medrag.indexing.maxsim import Asked, Estimates, as_tensor, errors_of
-from medrag.indexing.packed import Bounds, Ints, Packed, copied, cut
+from medrag.indexing.maxsim.packed import Bounds, Ints, Packed, copied, cut
+from medrag.indexing.maxsim.scoring import Asked, Estimates, as_tensor, errors_of
 
 Half = Literal["float16", "bfloat16"]
 

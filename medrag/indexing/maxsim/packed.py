@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from medrag.errors import IndexFormatError
 from medrag.extras import require
-from medrag.indexing.workers import shared
+from medrag.indexing.maxsim.workers import shared
 
 CopyKind = Literal["int8", "float16", "bfloat16", "float32"]
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from medrag.indexing.packed import Floats, Ints, Packed, cut
-from medrag.indexing.workers import shared
+from medrag.indexing.maxsim.packed import Floats, Ints, Packed, cut
+from medrag.indexing.maxsim.workers import shared
 
 # Numbers that one thread averages at once.
 _PIECE = 1 << 20

@@ -3,8 +3,8 @@
 from typing import Any, Literal, NamedTuple, get_args
 
 from medrag.extras import require
-from medrag.indexing.maxsim_device import Half
-from medrag.indexing.packed import CopyKind
+from medrag.indexing.maxsim.device import Half
+from medrag.indexing.maxsim.packed import CopyKind
 
 First = Literal["exact", "bits", "pooled"]
 FirstPass = First | Literal["auto"]

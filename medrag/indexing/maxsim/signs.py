@@ -14,10 +14,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from medrag.indexing.maxsim_loops import least_distances
-from medrag.indexing.packed import Floats, Ints, Packed, cut
+from medrag.indexing.maxsim.loops import least_distances
+from medrag.indexing.maxsim.packed import Floats, Ints, Packed, cut
+from medrag.indexing.maxsim.workers import shared
 from medrag.indexing.scanning.threads import n_cores
-from medrag.indexing.workers import shared
 
 Planes = NDArray[np.uint64]
 

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medrag.indexing.manifest import SegmentEntry
-from medrag.indexing.packed import STORED, Bounds, Copy, CopyKind, Ints, copied, packed
-from medrag.indexing.pooling import pooled, pooled_starts
-from medrag.indexing.sign_codes import Planes, n_words, sign_planes
+from medrag.indexing.maxsim.packed import STORED, Bounds, Copy, CopyKind, Ints, copied, packed
+from medrag.indexing.maxsim.pooling import pooled, pooled_starts
+from medrag.indexing.maxsim.signs import Planes, n_words, sign_planes
 from medrag.indexing.storage import Block, Store
 from medrag.indexing.vectors import LENGTHS, VALUES, channel_folder, has_channel
 

@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medrag.extras import require
-from medrag.indexing.maxsim_loops import refined, summed_maxima
-from medrag.indexing.packed import Bounds, Copy, CopyKind, Floats, Ints, Packed, copied, cut
-from medrag.indexing.workers import shared
+from medrag.indexing.maxsim.loops import refined, summed_maxima
+from medrag.indexing.maxsim.packed import Bounds, Copy, CopyKind, Floats, Ints, Packed, copied, cut
+from medrag.indexing.maxsim.workers import shared
 
 Doubles = NDArray[np.float64]
 
