@@ -1,17 +1,24 @@
-"""Run the benchmarks: `python -m tests.benchmarks [INDEX]`. Prints; asserts nothing about time.
+"""Run the benchmarks, one process each: `python -m tests.benchmarks [NAME ...]`.
 
-INDEX is a built index folder, for a cold `medrag ask`. The memory benchmark takes minutes and runs
-by itself: `python -m tests.benchmarks.memory`.
+They print Markdown tables and assert results, never times. Without names, all of `SUITE` run, which
+takes about a quarter of an hour; each can be run by itself, with options of its own:
+`python -m tests.benchmarks.exact --rows 50000`. `memory` (a million passages) and `device` (a GPU)
+run only when named.
 """
 
 import subprocess
 import sys
 
+SUITE = (
+    "pdf_ingest", "command_line", "exact", "late_interaction", "text_encoding", "image_encoding",
+    "page", "lexical", "hybrid", "qdrant", "build",
+)  # fmt: skip
 
-def main(arguments: list[str]) -> None:
-    for module, its_arguments in (("pdf_ingest", []), ("command_line", arguments)):
-        command = [sys.executable, "-m", f"tests.benchmarks.{module}", *its_arguments]
-        subprocess.run(command, check=True)
+
+def main(names: list[str]) -> None:
+    for name in names or SUITE:
+        print(f"\n## {name}\n", flush=True)
+        subprocess.run([sys.executable, "-m", f"tests.benchmarks.{name}"], check=True)
 
 
 if __name__ == "__main__":

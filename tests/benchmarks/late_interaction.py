@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from medrag.extras import require
 from medrag.indexing.late_interaction import LateInteractionSearch
+from medrag.indexing.maxsim.workers import shared
 from medrag.indexing.storage import Store
-from medrag.indexing.workers import shared
 from medrag.records import Embeddings, Filter
 from tests.benchmarks.measuring import (
     Row,

@@ -43,7 +43,7 @@ def main() -> None:
     some = texts[: asked.texts // 3]
     with tempfile.TemporaryDirectory() as folder:
         rows = _compared("MiniLM-L6", str(model_folder("minilm")), texts, asked.rounds)
-        rows += _compared("BERT-base size", _base(Path(folder)), some, asked.rounds)
+        rows += _compared("BERT-base size", bert_base(Path(folder)), some, asked.rounds)
     print(table(rows))
     print(f"\n{machine()}; {asked.texts} passages (a third for BERT-base) of {origin}.")
 
@@ -144,7 +144,7 @@ def _words(path: Path) -> Iterator[str]:
         yield from str(json.loads(line).get("text", "")).split()
 
 
-def _base(folder: Path) -> str:
+def bert_base(folder: Path) -> str:
     """Save a model of BERT-base's size with random weights, and MiniLM's tokenizer."""
     import torch
     import transformers
