@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from medrag.config.lookup import names as shelf_names
 from medrag.config.place import Place, unknown
 from medrag.config.recipes import ChannelRecipe, planned_channel
-from medrag.config.trust import refuse_foreign_code, refuse_foreign_hosts
+from medrag.config.trust import refuse_foreign, refuse_foreign_code, refuse_foreign_hosts
 from medrag.errors import IndexFormatError
 from medrag.protocols import Channel, PassageRows
 from medrag.records import Filter, Hit, ImageRef, Passage, Question, Region, ScoredRow
@@ -157,7 +157,7 @@ class Index:
         for name in hit.parts:
             channel = self.channels.get(name)
             if isinstance(channel, _Deferred) and channel.shows_places:
-                from medrag.encoding.similarity import boxes
+                from medrag.encoding.page.similarity import boxes
 
                 shown = channel.encoder.similarity_map(Question(text=text), passage)
                 page = passage.images[0].page
@@ -216,6 +216,22 @@ def existing(name: str | Path) -> Path:
             f"{folder} {problem}: {unknown('index', str(name), built_names())}; "
             f"build it: medrag index build {name}{sources}"
         )
+    return folder
+
+
+def kept_up(name: str | Path) -> Path:
+    """Give the folder of an index that is to be looked after, with what it derives.
+
+    Raises:
+        IndexFormatError: if there is no index, or its manifest is damaged.
+        RecipeError: if passages of it would go to a machine that this user has not allowed.
+    """
+    from medrag.indexing.manifest import read_manifest
+
+    folder = existing(name)
+    channels = read_manifest(folder).channels
+    stores = {key: {"store": entry.spec.get("store")} for key, entry in channels.items()}
+    refuse_foreign(stores, str(folder))
     return folder
 
 

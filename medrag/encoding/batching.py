@@ -1,21 +1,29 @@
-"""Batches by what they cost, smaller ones when memory runs out, and work ahead of the model."""
+"""Batches by what they cost, and smaller ones when memory runs out."""
 
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import islice
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from medrag.extras import require
 
 _LOGGER = logging.getLogger(__name__)
-# What the CPU allocator of torch says; CUDA has an error class of its own.
+# What the allocators of torch say, of the CPU and of devices.
 _OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
 
-_In = TypeVar("_In")
 _Out = TypeVar("_Out")
+
+
+def check_sizes(**sizes: int | None) -> None:
+    """Refuse sizes below 1; None says that a size is chosen elsewhere.
+
+    Raises:
+        ValueError: naming the setting.
+    """
+    for name, size in sizes.items():
+        if size is not None and size < 1:
+            raise ValueError(f"{name} must be at least 1, got {size}")
 
 
 def budgeted(costs: Sequence[int], budget: int) -> list[list[int]]:
@@ -33,8 +41,7 @@ def budgeted(costs: Sequence[int], budget: int) -> list[list[int]]:
     Raises:
         ValueError: if the budget is not positive.
     """
-    if budget < 1:
-        raise ValueError(f"budget must be at least 1, got {budget}")
+    check_sizes(budget=budget)
     order = sorted(range(len(costs)), key=lambda index: (-costs[index], index))
     batches: list[list[int]] = []
     for index in order:
@@ -57,8 +64,7 @@ class Halving:
     """
 
     def __init__(self, *, budget: int, unit: str = "tokens") -> None:
-        if budget < 1:
-            raise ValueError(f"budget must be at least 1, got {budget}")
+        check_sizes(budget=budget)
         self.budget = budget
         self.unit = unit
         self._lock = threading.Lock()
@@ -111,51 +117,8 @@ class Halving:
 
 def out_of_memory(error: BaseException) -> bool:
     """Tell whether an error says that memory, of a device or of the machine, ran out."""
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
-        return True
-    return isinstance(error, RuntimeError) and any(
-        words in str(error).lower() for words in _OUT_OF_MEMORY
-    )
-
-
-def ahead(
-    function: Callable[[_In], _Out], inputs: Iterable[_In], n: int = 2
-) -> Iterator[tuple[_In, _Out]]:
-    """Call a function on inputs in a thread, up to n of them ahead of whoever takes the results.
-
-    Tokenising and decoding release the interpreter, so that they run beside the forward pass.
-
-    Args:
-        function: called in one thread, input after input.
-        inputs: read in the thread of the caller.
-        n: at least 1.
-
-    Yields:
-        Each input with its result, in order; an error of the function is raised in its place.
-
-    Raises:
-        ValueError: if n is below 1.
-    """
-    if n < 1:
-        raise ValueError(f"n must be at least 1, got {n}")
-    return _ahead(function, iter(inputs), n)
-
-
-def _ahead(
-    function: Callable[[_In], _Out], inputs: Iterator[_In], n: int
-) -> Iterator[tuple[_In, _Out]]:
-    pool = ThreadPoolExecutor(1, thread_name_prefix="ahead")
-    running: deque[tuple[_In, Future[_Out]]] = deque()
-    try:
-        running.extend((each, pool.submit(function, each)) for each in islice(inputs, n))
-        while running:
-            each, future = running.popleft()
-            found = future.result()
-            running.extend((later, pool.submit(function, later)) for later in islice(inputs, 1))
-            yield each, found
-    finally:
-        # Also when the consumer stops early: what has not begun never does.
-        pool.shutdown(wait=True, cancel_futures=True)
+    said = str(error).lower() if isinstance(error, RuntimeError) else ""
+    return isinstance(error, MemoryError) or any(words in said for words in _OUT_OF_MEMORY)
 
 
 def _free() -> None:

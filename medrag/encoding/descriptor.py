@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from medrag.encoding.pictures import asked_pictures, encodes_pictures, pictures_of
+from medrag.encoding.rows import unit
 from medrag.extras import require
 from medrag.images import read_image
 from medrag.protocols import Side
-from medrag.records import PICTURED, Embeddings, ImageRef, Passage, Question
+from medrag.records import Embeddings, ImageRef, Passage, Question
 
 _SIDE = 128
 _GRID = 4
@@ -47,7 +48,7 @@ class DescriptorEncoder:
 
     def encodes(self, passage: Passage) -> bool:
         """Tell whether a passage is about its picture. Whole pages are not: text fills them."""
-        return bool(passage.images) and passage.kind in PICTURED
+        return encodes_pictures(passage)
 
     def encode_passages(self, passages: Sequence[Passage]) -> Embeddings:
         """Encode every picture of each passage.
@@ -56,11 +57,9 @@ class DescriptorEncoder:
             InputFileError: naming the first picture that cannot be read.
             ValueError: if a passage has no picture.
         """
-        for passage in passages:
-            if not passage.images:
-                raise ValueError(f"passage {passage.id} has no picture to encode")
-        rows = [_vector(image) for passage in passages for image in passage.images]
-        return _embeddings(rows, [len(passage.images) for passage in passages])
+        each = [pictures_of(passage) for passage in passages]
+        rows = [_vector(image) for images in each for image in images]
+        return _embeddings(rows, [len(images) for images in each])
 
     def encode_questions(self, questions: Sequence[Question], side: Side) -> Embeddings:
         """Encode the pictures of each question, as one vector.
@@ -71,12 +70,8 @@ class DescriptorEncoder:
         """
         if side != "image":
             raise ValueError(f"side must be 'image', got {side!r}; the descriptor reads no text")
-        rows = []
-        for question in questions:
-            if not question.images:
-                raise ValueError(f"question {question.id or question.text!r} has no picture")
-            vectors = [_descriptor(_pixels(image)) for image in question.images]
-            rows.append(_unit(np.mean(vectors, axis=0)))
+        each = [asked_pictures(question) for question in questions]
+        rows = [unit(np.mean([_vector(image) for image in images], axis=0)) for images in each]
         return _embeddings(rows, [1] * len(rows))
 
 
@@ -86,22 +81,18 @@ def _embeddings(rows: Sequence[NDArray[np.float64]], lengths: Sequence[int]) -> 
 
 
 def _vector(image: ImageRef) -> NDArray[np.float64]:
-    return _descriptor(_pixels(image)) if image.sha256 is None else _vector_of_named(image)
+    return _descriptor(image) if image.sha256 is None else _vector_of_named(image)
 
 
 # The cases of one file share pictures: five or ten questions each, one after the other.
 @lru_cache(maxsize=512)
 def _vector_of_named(image: ImageRef) -> NDArray[np.float64]:
-    return _descriptor(_pixels(image))
+    return _descriptor(image)
 
 
-def _pixels(image: ImageRef | str | Path) -> NDArray[np.uint8]:
-    ref = image if isinstance(image, ImageRef) else ImageRef(str(image))
-    return read_image(ref, dpi=_DPI)
-
-
-def _descriptor(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
+def _descriptor(image: ImageRef) -> NDArray[np.float64]:
     pillow, feature = require("PIL.Image"), require("skimage.feature")
+    pixels = read_image(image, dpi=_DPI)
     small = pillow.fromarray(pixels).resize((_SIDE, _SIDE), pillow.Resampling.BOX)
     grey = np.asarray(small.convert("L"))
     edges = feature.hog(
@@ -120,7 +111,8 @@ def _descriptor(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
         np.sqrt(_cell_histograms(lightness.astype(np.int64), _LIGHTNESS_BINS)),
         np.sqrt(_colours(lab)),
     )
-    return _unit(np.concatenate([_unit(part) for part in parts]))
+    # A part that says nothing (edges of a blank picture) stays zero.
+    return unit(np.concatenate([unit(part) for part in parts]))
 
 
 def _cell_histograms(labels: NDArray[np.int64], bins: int) -> NDArray[np.float64]:
@@ -136,9 +128,3 @@ def _colours(lab: NDArray[Any]) -> NDArray[np.float64]:
     steps = np.clip((lab[..., 1:] + 64) / 16, 0, _COLOUR_BINS - 1).astype(np.int64)
     places = steps[..., 0] * _COLOUR_BINS + steps[..., 1]
     return np.bincount(places.ravel(), minlength=_COLOUR_BINS**2).astype(np.float64)
-
-
-def _unit(vector: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Scale to length 1; a part that says nothing (edges of a blank picture) stays zero."""
-    length = float(np.linalg.norm(vector))
-    return vector / length if length > 0 else vector

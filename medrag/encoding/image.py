@@ -8,28 +8,21 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from medrag.encoding.batching import Halving
-from medrag.encoding.clip_transformers import (
-    image_processor,
-    loaded,
-    moved,
-    pixel_backend,
-    prepared,
-)
-from medrag.encoding.numerics import Dtype, check_dtype, numerics_of
+from medrag.encoding.batching import Halving, check_sizes
+from medrag.encoding.loading import auto_model, chosen_folder
+from medrag.encoding.numerics import Dtype, check_dtype, chosen_dtype, numerics_of
 from medrag.encoding.pictures import (
     DPI,
-    Inputs,
     asked_pictures,
-    check_batch,
     encodes_pictures,
     picture_batches,
     picture_vectors,
     pictures_of,
 )
+from medrag.encoding.pixels import Inputs, image_processor, moved, pixel_backend, prepared
 from medrag.encoding.presets import find
-from medrag.encoding.rows import means, unit
-from medrag.encoding.weights import content_name, model_folder
+from medrag.encoding.rows import Rows, means, unit
+from medrag.encoding.weights import content_name
 from medrag.errors import RecipeError
 from medrag.extras import require
 from medrag.protocols import Side
@@ -75,7 +68,7 @@ class ImageEncoder:
     ) -> None:
         if pooling is not None and pooling not in get_args(Pooling):
             raise ValueError(f"pooling must be cls, mean or pooler, got {pooling!r}")
-        check_batch(batch_size, "batch_size")
+        check_sizes(batch_size=batch_size)
         check_dtype(dtype)
         preset = find(model)
         told = preset.options.get("pooling") if preset is not None else None
@@ -119,7 +112,8 @@ class ImageEncoder:
         """
         if side != "image":
             raise ValueError(f"side must be 'image', got {side!r}; {self.model} reads no text")
-        return means(self._encoded([asked_pictures(question) for question in questions]))
+        found = self._encoded([asked_pictures(question) for question in questions])
+        return means(found, normalised=True)
 
     def _encoded(self, each: Sequence[Sequence[ImageRef]]) -> Embeddings:
         lengths = np.array([len(refs) for refs in each], dtype=np.int32)
@@ -136,11 +130,11 @@ class ImageEncoder:
     def _prepared(self, pixels: NDArray[np.uint8]) -> Inputs:
         return prepared(self._processor, pixels)
 
-    def _vectors(self, inputs: Inputs) -> NDArray[np.float32]:
+    def _vectors(self, inputs: Inputs) -> Rows:
         model = self._loaded
         with require("torch").inference_mode():
             found = model(**moved(inputs, model))
-        return np.asarray(_pooled(found, self.pooling, model.config, self.model))
+        return _pooled(found, self.pooling, model.config, self.model)
 
     @cached_property
     def _d(self) -> int:
@@ -153,15 +147,7 @@ class ImageEncoder:
 
     @cached_property
     def _folder(self) -> Path:
-        preset = find(self.model)
-        if preset is not None and preset.serve is not None:
-            raise RecipeError(
-                f"{preset.name} cannot be loaded here; serve it and use an encoder of kind "
-                f"'remote': {preset.serve}"
-            )
-        return model_folder(
-            self.model if preset is None or preset.model is None else preset.model, self.revision
-        )
+        return chosen_folder(self.model, self.revision, "image")
 
     @cached_property
     def _processor(self) -> Any:
@@ -169,20 +155,16 @@ class ImageEncoder:
 
     @cached_property
     def _loaded(self) -> Any:
-        model, dtype = loaded(
-            self._folder,
-            device=self.device,
-            dtype=self.dtype,
-            trust_remote_code=self.trust_remote_code,
-        )
+        trusted = self.trust_remote_code
+        model = auto_model(self._folder, device=self.device, trust_remote_code=trusted)
         if hasattr(model.config, "text_config"):
             raise RecipeError(
                 f"{self.model} has a tower for texts as well; use an encoder of kind 'clip'"
             )
-        return model.to(dtype)
+        return model.to(chosen_dtype(require("torch"), self.dtype, model.device.type))
 
 
-def _pooled(found: Any, pooling: Pooling, config: Any, model: str) -> NDArray[np.float32]:
+def _pooled(found: Any, pooling: Pooling, config: Any, model: str) -> Rows:
     """Take one vector of each picture from what a model gave."""
     if pooling == "pooler":
         rows = getattr(found, "pooler_output", None)
@@ -197,5 +179,5 @@ def _pooled(found: Any, pooling: Pooling, config: Any, model: str) -> NDArray[np
             rows = states[:, 0]
         else:
             rows = states[:, 1 + int(getattr(config, "num_register_tokens", 0)) :].mean(dim=1)
-    vectors: NDArray[np.float32] = rows.float().cpu().numpy()
+    vectors: Rows = rows.float().cpu().numpy()
     return vectors

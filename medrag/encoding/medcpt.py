@@ -7,15 +7,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from medrag.encoding.batching import Halving
+from medrag.encoding.batching import Halving, check_sizes
+from medrag.encoding.loading import auto_model, chosen_folder
 from medrag.encoding.numerics import Dtype, check_dtype, chosen_device, chosen_dtype, numerics_of
-from medrag.encoding.prepacking import prepack
-from medrag.encoding.reading import Reader, Text, Window, padded
-from medrag.encoding.rows import unit
-from medrag.encoding.running import dense, different, repeated, through
-from medrag.encoding.texts import batch_budget, means, passage_text, question_text, text_folder
+from medrag.encoding.pixels import moved
+from medrag.encoding.rows import means
+from medrag.encoding.text.reading import Reader, Window, padded
+from medrag.encoding.text.running import text_vectors, token_budget
+from medrag.encoding.text.texts import Text, passage_text, question_text
 from medrag.encoding.weights import content_name
 from medrag.errors import RecipeError
 from medrag.extras import require
@@ -71,14 +70,11 @@ class MedCptEncoder:
         trust_remote_code: bool = False,
     ) -> None:
         check_dtype(dtype)
-        sizes = {
-            "passage_tokens": passage_tokens,
-            "question_tokens": question_tokens,
-            "batch_tokens": 1 if batch_tokens is None else batch_tokens,
-        }
-        for name, size in sizes.items():
-            if size < 1:
-                raise ValueError(f"{name} must be at least 1, got {size}")
+        check_sizes(
+            passage_tokens=passage_tokens,
+            question_tokens=question_tokens,
+            batch_tokens=batch_tokens,
+        )
         self.model = model
         self.question_model = question_model
         self.passage_tokens = passage_tokens
@@ -122,20 +118,14 @@ class MedCptEncoder:
         if side != "text":
             raise ValueError(f"encoders of this kind read texts, not the side {side!r}")
         found = self._encoded(self._questions, [question_text(each) for each in questions])
-        values = means(found)
-        return Embeddings(
-            unit(values) if self.normalised else values, np.ones(len(questions), dtype=np.int32)
-        )
+        return means(found, normalised=self.normalised)
 
     def _encoded(self, tower: "_Tower", texts: Sequence[Text]) -> Embeddings:
-        once, order = different(texts)
-        chunks = through(once, read=tower.read, run=tower.run, halving=self._halving)
-        values, lengths = repeated(*dense(chunks, tower.d), order)
-        return Embeddings(unit(values) if self.normalised else values, lengths)
+        return text_vectors(tower, texts, halving=self._halving, normalised=self.normalised)
 
     @cached_property
     def _halving(self) -> Halving:
-        return Halving(budget=self.batch_tokens or batch_budget(chosen_device(self.device)))
+        return Halving(budget=self.batch_tokens or token_budget(chosen_device(self.device)))
 
     @cached_property
     def _passages(self) -> "_Tower":
@@ -153,27 +143,17 @@ class MedCptEncoder:
 
     def _folder(self, *, passages: bool) -> Path:
         if passages:
-            return text_folder(self.model, self.revision, "medcpt")
-        return text_folder(self.question_model, self.question_revision, "medcpt", passages=False)
+            return chosen_folder(self.model, self.revision, "medcpt")
+        return chosen_folder(self.question_model, self.question_revision, "medcpt", passages=False)
 
     def _tower(self, folder: Path, limit: int, *, pairs: bool) -> "_Tower":
-        transformers, torch = require("transformers"), require("torch")
-        device = chosen_device(self.device)
-        options = {"local_files_only": True, "trust_remote_code": self.trust_remote_code}
-        logging = require("transformers.utils.logging")
-        shown = logging.is_progress_bar_enabled()
-        logging.disable_progress_bar()
-        try:
-            loaded = transformers.AutoModel.from_pretrained(
-                folder, dtype=chosen_dtype(torch, self.dtype, device), **options
-            )
-        finally:
-            if shown:
-                logging.enable_progress_bar()
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **options)
-        placed = loaded.to(device).eval()
-        prepack(placed)
-        return _Tower(placed, tokenizer, limit, pairs=pairs)
+        trusted = self.trust_remote_code
+        model = auto_model(folder, device=self.device, trust_remote_code=trusted)
+        model = model.to(chosen_dtype(require("torch"), self.dtype, model.device.type))
+        tokenizer = require("transformers").AutoTokenizer.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=trusted
+        )
+        return _Tower(model, tokenizer, limit, pairs=pairs)
 
 
 class _Tower:
@@ -196,11 +176,7 @@ class _Tower:
 
     def run(self, batch: list[Window]) -> Any:
         """Give the vector of each window's first token: a tensor (n, d) of float32."""
-        torch = require("torch")
         columns = padded(self._reader.tokenizer, batch)
-        with torch.inference_mode():
-            tensors = {
-                name: torch.from_numpy(values).to(self.model.device)
-                for name, values in columns.items()
-            }
+        with require("torch").inference_mode():
+            tensors = moved(columns, self.model)
             return self.model(**tensors).last_hidden_state[:, 0].float()

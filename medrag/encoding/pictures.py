@@ -1,39 +1,29 @@
 """Pictures through a model: each different one decoded once, ahead of the forward pass."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from medrag.encoding.batching import Halving, ahead
+from medrag.encoding.ahead import ahead
+from medrag.encoding.batching import Halving
 from medrag.encoding.numerics import chosen_device
+from medrag.encoding.pixels import Inputs
+from medrag.encoding.rows import Rows, different
 from medrag.images import read_image
 from medrag.records import PICTURED, ImageRef, Passage, Question
 
-# Named arrays of one picture, as a model wants them; those of a batch have one more axis in front.
-Inputs = Mapping[str, NDArray[Any]]
 # Of a page or a figure in a PDF; a part of the encoder's name.
 DPI = 144
 # More threads than this do not speed up decoding: they wait for memory and for each other.
 _THREADS = 16
-
-# Pictures in one pass: on a CPU the matrix unit is busy with few, a GPU needs many.
-_BATCHES = {"cpu": 32, "cuda": 256}
-
-
-def check_batch(size: int | None, name: str) -> None:
-    """Refuse a batch of nothing.
-
-    Raises:
-        ValueError: naming the setting.
-    """
-    if size is not None and size < 1:
-        raise ValueError(f"{name} must be at least 1, got {size}")
+# Pictures in one pass: the matrix unit of a CPU is busy with few, a GPU needs more. Indexing gives
+# 128 passages at once: as several batches, so that the next is decoded beside the forward pass.
+_BATCHES = {"cpu": 32, "cuda": 64}
 
 
 def picture_batches(size: int | None, device: str | None) -> Halving:
@@ -72,14 +62,25 @@ def asked_pictures(question: Question) -> tuple[ImageRef, ...]:
     )
 
 
+def different_pictures(refs: Sequence[ImageRef]) -> tuple[list[ImageRef], list[int]]:
+    """Give each different picture once, and the place of each reference among them.
+
+    Pictures are equal whose pixels are: by their hash, or because they are read from one place.
+    """
+    shown = [replace(ref, phash=None) if ref.sha256 is None else ref.sha256 for ref in refs]
+    _, order = different(shown)
+    first = dict(zip(reversed(order), reversed(refs), strict=True))
+    return [first[place] for place in range(len(first))], order
+
+
 def picture_vectors(
     refs: Sequence[ImageRef],
     *,
     prepared: Callable[[NDArray[np.uint8]], Inputs],
-    encoded: Callable[[Inputs], NDArray[np.float32]],
+    encoded: Callable[[Inputs], Rows],
     halving: Halving,
-) -> NDArray[np.float32]:
-    """Encode pictures; equal ones (by the hash of their pixels, else by their place) only once.
+) -> Rows:
+    """Encode pictures, equal ones only once.
 
     Args:
         refs: at least one.
@@ -93,20 +94,16 @@ def picture_vectors(
     Raises:
         InputFileError: naming the first picture that cannot be read.
     """
-    places: dict[ImageRef | str, int] = {}
-    order = [places.setdefault(_identity(ref), len(places)) for ref in refs]
-    first = dict(zip(reversed(order), reversed(refs), strict=True))
-    different = [first[place] for place in range(len(places))]
-    rows = np.concatenate([*_batches(different, prepared, encoded, halving)])
-    return rows[order]
+    once, order = different_pictures(refs)
+    return np.concatenate([*_batches(once, prepared, encoded, halving)])[order]
 
 
 def _batches(
     refs: Sequence[ImageRef],
     prepared: Callable[[NDArray[np.uint8]], Inputs],
-    encoded: Callable[[Inputs], NDArray[np.float32]],
+    encoded: Callable[[Inputs], Rows],
     halving: Halving,
-) -> Iterator[NDArray[np.float32]]:
+) -> Iterator[Rows]:
     threads = min(os.cpu_count() or 1, _THREADS, len(refs))
     with ThreadPoolExecutor(threads, thread_name_prefix="pictures") as pool:
 
@@ -122,16 +119,9 @@ def _batches(
                 yield rows
 
 
-def _part(
-    inputs: Inputs, encoded: Callable[[Inputs], NDArray[np.float32]]
-) -> Callable[[list[int]], NDArray[np.float32]]:
-    def run(places: list[int]) -> NDArray[np.float32]:
+def _part(inputs: Inputs, encoded: Callable[[Inputs], Rows]) -> Callable[[list[int]], Rows]:
+    def run(places: list[int]) -> Rows:
         whole = len(places) == len(next(iter(inputs.values())))
         return encoded(inputs if whole else {key: each[places] for key, each in inputs.items()})
 
     return run
-
-
-def _identity(ref: ImageRef) -> ImageRef | str:
-    """Equal where the pixels are: by their hash, or where they are read from."""
-    return replace(ref, phash=None) if ref.sha256 is None else ref.sha256

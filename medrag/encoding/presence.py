@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from medrag.encoding.presets import Loads, Preset
-from medrag.encoding.weights import PACKAGED
+from medrag.encoding.weights import PACKAGED, holds_weights
 from medrag.extras import require
 
 State = Literal["ready", "download", "file", "install", "serve"]
@@ -20,7 +20,6 @@ _LIBRARIES: dict[Loads, tuple[tuple[str, ...], str | None]] = {
     "built in": (("skimage",), None),
     "package": ((), None),
 }
-_WEIGHTS = (".safetensors", ".bin", ".pt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +67,4 @@ def _cached(model: str) -> bool:
     """Tell whether the hub's cache holds weights of a model, of any revision."""
     root = Path(require("huggingface_hub.constants").HF_HUB_CACHE)
     snapshots = root / f"models--{model.replace('/', '--')}" / "snapshots"
-    return any(
-        path.suffix in _WEIGHTS and path.exists()
-        for path in (snapshots.rglob("*") if snapshots.is_dir() else ())
-    )
+    return holds_weights(snapshots)

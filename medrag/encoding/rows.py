@@ -1,28 +1,56 @@
-"""Rows of vectors scaled to unit length, and means of several."""
+"""Rows of vectors: of unit length, averaged, and given once for inputs that are equal."""
 
-from itertools import pairwise
+from collections.abc import Hashable, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from medrag.records import Embeddings
 
+Rows = NDArray[np.float32]
 # Below any length that a model gives, so that a row of zeros stays one.
-_SMALLEST = np.float32(1e-12)
+_SMALLEST = 1e-12
+
+_Numbers = TypeVar("_Numbers", bound=np.floating[Any])
+_Input = TypeVar("_Input", bound=Hashable)
 
 
-def unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Scale rows to length 1, in single precision; a row of zeros stays."""
-    wide = rows.astype(np.float32, copy=False)
-    lengths = np.linalg.norm(wide, axis=1, keepdims=True)
-    scaled: NDArray[np.float32] = wide / np.maximum(lengths, _SMALLEST)
+def unit(rows: NDArray[_Numbers]) -> NDArray[_Numbers]:
+    """Scale rows (the last axis) to length 1; a row of zeros stays."""
+    lengths = np.linalg.norm(rows, axis=-1, keepdims=True)
+    scaled: NDArray[_Numbers] = rows / np.maximum(lengths, rows.dtype.type(_SMALLEST))
     return scaled
 
 
-def means(embeddings: Embeddings) -> Embeddings:
-    """Give each input one vector of unit length: the mean of its own."""
-    if (embeddings.lengths == 1).all():
+def means(embeddings: Embeddings, *, normalised: bool) -> Embeddings:
+    """Give each input one vector: the mean of its own, on request of unit length.
+
+    Args:
+        embeddings: at least one vector for each input.
+        normalised: whether the vectors have unit length, and their means shall have it.
+    """
+    lengths = embeddings.lengths
+    if (lengths == 1).all():
         return embeddings
-    starts = np.cumsum([0, *embeddings.lengths])
-    rows = [embeddings.values[start:stop].mean(axis=0) for start, stop in pairwise(starts)]
-    return Embeddings(unit(np.array(rows)), np.ones(len(rows), dtype=np.int32))
+    sums = np.add.reduceat(embeddings.values, np.cumsum(lengths) - lengths, axis=0)
+    averages: Rows = np.divide(sums, lengths[:, None], dtype=np.float32)
+    ones = np.ones(len(lengths), dtype=np.int32)
+    return Embeddings(unit(averages) if normalised else averages, ones)
+
+
+def different(inputs: Sequence[_Input]) -> tuple[list[_Input], list[int]]:
+    """Give each different input once, in order, and the place of each input among them."""
+    places: dict[_Input, int] = {}
+    order = [places.setdefault(each, len(places)) for each in inputs]
+    return list(places), order
+
+
+def repeated(embeddings: Embeddings, order: Sequence[int]) -> Embeddings:
+    """Give each input the rows of the one that it equals: the other half of `different`."""
+    lengths = embeddings.lengths
+    if len(order) == len(lengths):
+        return embeddings
+    starts = np.cumsum(lengths) - lengths
+    rows = [np.arange(starts[place], starts[place] + lengths[place]) for place in order]
+    return Embeddings(embeddings.values[np.concatenate(rows)], lengths[order])

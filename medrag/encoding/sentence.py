@@ -1,25 +1,17 @@
 """Texts in the space of one sentence-transformers model, or of two that were trained together."""
 
+import hashlib
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-
-from medrag.encoding.batching import Halving
-from medrag.encoding.numerics import Dtype, check_dtype, numerics_of
-from medrag.encoding.rows import unit
-from medrag.encoding.running import dense, different, repeated, through
-from medrag.encoding.text_model import TextModel, load
-from medrag.encoding.texts import (
-    Rows,
-    batch_budget,
-    means,
-    passage_text,
-    prompts_name,
-    question_text,
-    text_folder,
-)
+from medrag.encoding.batching import Halving, check_sizes
+from medrag.encoding.loading import chosen_folder
+from medrag.encoding.numerics import Dtype, check_dtype, chosen_device, numerics_of
+from medrag.encoding.rows import means
+from medrag.encoding.text.running import text_vectors, token_budget
+from medrag.encoding.text.sentence_transformers import TaskModel, load
+from medrag.encoding.text.texts import Text, passage_text, question_text
 from medrag.encoding.weights import content_name
 from medrag.protocols import Side
 from medrag.records import Embeddings, Passage, Question
@@ -72,8 +64,7 @@ class SentenceEncoder:
         trust_remote_code: bool = False,
     ) -> None:
         check_dtype(dtype)
-        if batch_tokens is not None and batch_tokens < 1:
-            raise ValueError(f"batch_tokens must be at least 1, got {batch_tokens}")
+        check_sizes(batch_tokens=batch_tokens)
         if question_revision is not None and question_model is None:
             raise ValueError("question_revision is of question_model, which was not given")
         self.model = model
@@ -91,11 +82,14 @@ class SentenceEncoder:
     @cached_property
     def name(self) -> str:
         """Content of weights and configuration (with pooling, prompts and length), and texts."""
-        parts = [content_name(text_folder(self.model, self.revision, "sentence"))]
+        parts = [content_name(chosen_folder(self.model, self.revision, "sentence"))]
         if self.question_model is not None:
-            asked = text_folder(self.question_model, self.question_revision, "sentence")
+            asked = chosen_folder(self.question_model, self.question_revision, "sentence")
             parts.append(f"questions:{content_name(asked)}")
-        parts += prompts_name(self.question_prompt, self.passage_prompt)
+        prompts = (self.question_prompt, self.passage_prompt)
+        if prompts != (None, None):
+            digest = hashlib.sha256(repr(prompts).encode()).hexdigest()
+            parts.append(f"prompts:{digest[:16]}")
         return "/".join([*parts, _TEXTS, "unit" if self.normalised else "raw"])
 
     @property
@@ -120,43 +114,32 @@ class SentenceEncoder:
         if side != "text":
             raise ValueError(f"a sentence encoder reads texts, not the side {side!r}")
         found = self._encoded(self._questions, [question_text(each) for each in questions])
-        values = means(found)
-        return Embeddings(
-            unit(values) if self.normalised else values, np.ones(len(questions), dtype=np.int32)
-        )
+        return means(found, normalised=self.normalised)
 
-    def _encoded(self, model: TextModel, texts: Sequence[tuple[str, str]]) -> Embeddings:
-        once, order = different(texts)
-        chunks = through(once, read=model.read, run=model.run, halving=self._halving)
-        values, lengths = repeated(*dense(chunks, model.d), order)
-        return Embeddings(self._scaled(values), lengths)
-
-    def _scaled(self, values: Rows) -> Rows:
-        # Anew in float32: a unit row in bfloat16 is off by up to half a percent.
-        return unit(values) if self.normalised else values
+    def _encoded(self, model: TaskModel, texts: Sequence[Text]) -> Embeddings:
+        return text_vectors(model, texts, halving=self._halving, normalised=self.normalised)
 
     @cached_property
     def _halving(self) -> Halving:
-        device = str(self._passages.model.device)
-        return Halving(budget=self.batch_tokens or batch_budget(device))
+        return Halving(budget=self.batch_tokens or token_budget(chosen_device(self.device)))
 
     @cached_property
-    def _passages(self) -> TextModel:
+    def _passages(self) -> TaskModel:
         model = self._loaded(self.model, self.revision)
-        return TextModel(model=model, task="document", prompt=self.passage_prompt)
+        return TaskModel(model=model, task="document", prompt=self.passage_prompt)
 
     @cached_property
-    def _questions(self) -> TextModel:
+    def _questions(self) -> TaskModel:
         if self.question_model is None:
             model = self._passages.model
         else:
             model = self._loaded(self.question_model, self.question_revision)
-        return TextModel(model=model, task="query", prompt=self.question_prompt)
+        return TaskModel(model=model, task="query", prompt=self.question_prompt)
 
     def _loaded(self, model: str, revision: str | None) -> Any:
         return load(
             "SentenceTransformer",
-            text_folder(model, revision, "sentence"),
+            chosen_folder(model, revision, "sentence"),
             device=self.device,
             dtype=self.dtype,
             trust_remote_code=self.trust_remote_code,

@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from medrag.encoding.batching import Halving
-from medrag.encoding.numerics import Dtype, check_dtype, numerics_of
-from medrag.encoding.reading import Text, Window
-from medrag.encoding.running import different, through
-from medrag.encoding.text_model import TextModel, load
-from medrag.encoding.texts import batch_budget, passage_text, question_text, text_folder
+from medrag.encoding.batching import Halving, check_sizes
+from medrag.encoding.loading import chosen_folder
+from medrag.encoding.numerics import Dtype, check_dtype, chosen_device, numerics_of
+from medrag.encoding.rows import different
+from medrag.encoding.text.reading import Window
+from medrag.encoding.text.running import through, token_budget
+from medrag.encoding.text.sentence_transformers import TaskModel, load
+from medrag.encoding.text.texts import Text, passage_text, question_text
 from medrag.encoding.weights import content_name
 from medrag.extras import require
 from medrag.protocols import Side
@@ -64,9 +66,7 @@ class SparseTextEncoder:
         trust_remote_code: bool = False,
     ) -> None:
         check_dtype(dtype)
-        for name, value in (("batch_tokens", batch_tokens), ("terms", terms)):
-            if value is not None and value < 1:
-                raise ValueError(f"{name} must be at least 1, got {value}")
+        check_sizes(batch_tokens=batch_tokens, terms=terms)
         self.model = model
         self.device = device
         self.dtype: Dtype = dtype
@@ -78,7 +78,7 @@ class SparseTextEncoder:
     @cached_property
     def name(self) -> str:
         """Content of weights and configuration, and which texts and terms are read."""
-        content = content_name(text_folder(self.model, self.revision, "sparse"))
+        content = content_name(chosen_folder(self.model, self.revision, "sparse"))
         return f"{content}/{_TEXTS}" + (f"/top{self.terms}" if self.terms else "")
 
     @property
@@ -104,7 +104,7 @@ class SparseTextEncoder:
             raise ValueError(f"a sparse encoder reads texts, not the side {side!r}")
         return self._encoded(self._questions, [question_text(each) for each in questions])
 
-    def _encoded(self, model: TextModel, texts: Sequence[Text]) -> SparseEmbeddings:
+    def _encoded(self, model: TaskModel, texts: Sequence[Text]) -> SparseEmbeddings:
         once, order = different(texts)
 
         def run(batch: list[Window]) -> list[_Row]:
@@ -116,7 +116,7 @@ class SparseTextEncoder:
             for places, several in chunk.batches:
                 rows.update(zip(places, several, strict=True))
             windows = iter(rows[place] for place in range(len(rows)))
-            found += [largest([next(windows) for _ in range(n)]) for n in chunk.lengths]
+            found += [largest([next(windows) for _ in range(n)], self._kept) for n in chunk.lengths]
         return _packed([found[place] for place in order], model.d)
 
     @cached_property
@@ -125,31 +125,35 @@ class SparseTextEncoder:
 
     @cached_property
     def _halving(self) -> Halving:
-        # The scores of all terms stand in memory at once: an eighth of what other encoders take.
-        budget = batch_budget(str(self._loaded.device))
-        return Halving(budget=self.batch_tokens or max(budget // 8, 1024))
+        # The scores of all terms stand in memory at once: half of what other encoders take.
+        return Halving(budget=self.batch_tokens or token_budget(chosen_device(self.device)) // 2)
 
     @cached_property
     def _loaded(self) -> Any:
         return load(
             "SparseEncoder",
-            text_folder(self.model, self.revision, "sparse"),
+            chosen_folder(self.model, self.revision, "sparse"),
             device=self.device,
             dtype=self.dtype,
             trust_remote_code=self.trust_remote_code,
         )
 
     @cached_property
-    def _passages(self) -> TextModel:
-        return TextModel(model=self._loaded, task="document")
+    def _passages(self) -> TaskModel:
+        return TaskModel(model=self._loaded, task="document")
 
     @cached_property
-    def _questions(self) -> TextModel:
-        return TextModel(model=self._loaded, task="query")
+    def _questions(self) -> TaskModel:
+        return TaskModel(model=self._loaded, task="query")
 
 
-def largest(rows: Sequence[_Row]) -> _Row:
-    """Give each term of several rows the largest of its weights; terms ascending."""
+def largest(rows: Sequence[_Row], kept: int | None = None) -> _Row:
+    """Give each term of several rows the largest of its weights; terms ascending.
+
+    Args:
+        rows: windows of one text.
+        kept: so many of the heaviest terms; None for all.
+    """
     if len(rows) == 1:
         return rows[0]
     terms = np.concatenate([terms for terms, _ in rows])
@@ -157,6 +161,9 @@ def largest(rows: Sequence[_Row]) -> _Row:
     found, places = np.unique(terms, return_inverse=True)
     most = np.zeros(len(found), dtype=np.float32)
     np.maximum.at(most, places, weights)
+    if kept is not None and kept < len(found):
+        heaviest = np.sort(np.argsort(-most, kind="stable")[:kept])
+        return found[heaviest], most[heaviest]
     return found, most
 
 

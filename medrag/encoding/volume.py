@@ -2,13 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from itertools import accumulate, pairwise
-from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from medrag.encoding.pictures import asked_pictures, pictures_of
+from medrag.encoding.rows import means, unit
 from medrag.images import parts_of
 from medrag.protocols import Encoder, Side
 from medrag.records import Embeddings, ImageRef, Passage, Question
@@ -68,12 +67,9 @@ class VolumeEncoder:
             ValueError: if a passage has no picture.
         """
         shown = [
-            [replace(passage, images=(image,)) for image in self._pictures(passage.images)]
+            [replace(passage, images=(image,)) for image in self._single(pictures_of(passage))]
             for passage in passages
         ]
-        for passage, each in zip(passages, shown, strict=True):
-            if not each:
-                raise ValueError(f"passage {passage.id} has no picture to encode")
         return _means(shown, self.slices.encode_passages)
 
     def encode_questions(self, questions: Sequence[Question], side: Side) -> Embeddings:
@@ -87,17 +83,13 @@ class VolumeEncoder:
             asked = [[question] for question in questions]
             return _means(asked, lambda flat: self.slices.encode_questions(flat, "text"))
         shown = [
-            [replace(question, images=(image,)) for image in self._pictures(question.images)]
+            [replace(question, images=(image,)) for image in self._single(asked_pictures(question))]
             for question in questions
         ]
-        for question, each in zip(questions, shown, strict=True):
-            if not each:
-                raise ValueError(f"question {question.id or question.text!r} has no picture")
         return _means(shown, lambda flat: self.slices.encode_questions(flat, "image"))
 
-    def _pictures(self, images: Sequence[ImageRef | str | Path]) -> list[ImageRef]:
+    def _single(self, refs: Sequence[ImageRef]) -> list[ImageRef]:
         """Name every single picture; a whole scan or clip as some of its slices or frames."""
-        refs = [image if isinstance(image, ImageRef) else ImageRef(str(image)) for image in images]
         return [part for ref in refs for part in parts_of(ref, self.n, axis=self.axis)]
 
 
@@ -109,18 +101,7 @@ def _means(
 ) -> Embeddings:
     """Encode what is shown of each input, and average its unit vectors to one of unit length."""
     found = encode([each for several in shown for each in several])
-    unit = _unit(found.values.astype(np.float64))
-    # A picture may have several vectors: where those of each picture end, then of each input.
-    ends = np.cumsum(found.lengths, dtype=np.int64)
-    stops = [0, *(int(ends[n - 1]) for n in accumulate(map(len, shown)))]
-    means = np.zeros((len(shown), found.values.shape[1]))
-    for row, (start, stop) in enumerate(pairwise(stops)):
-        means[row] = unit[start:stop].mean(axis=0)
-    return Embeddings(_unit(means).astype(np.float32), np.ones(len(shown), dtype=np.int32))
-
-
-def _unit(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Scale rows to length 1; zeros stay, and are refused where vectors are stored."""
-    lengths = np.linalg.norm(values, axis=1, keepdims=True)
-    scaled: NDArray[np.float64] = values / np.where(lengths > 0, lengths, 1.0)
-    return scaled
+    # A picture may have several vectors: count them for each input.
+    ends = np.cumsum([0, *found.lengths])[np.cumsum([0, *map(len, shown)])]
+    lengths = np.diff(ends).astype(np.int32)
+    return means(Embeddings(unit(found.values), lengths), normalised=True)

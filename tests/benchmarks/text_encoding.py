@@ -28,6 +28,7 @@ from tests.benchmarks.measuring import Row, interleaved, machine, product_rate, 
 from tests.conftest import DEFAULT_DATA
 
 _SECTIONS = Path("textbook") / "anatomy_physiology" / "sections.jsonl"
+_MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 _GOAL = 3.0
 _LEAST_COSINE = 0.998
 _WORDS = (25, 250)
@@ -42,7 +43,7 @@ def main() -> None:
     texts, origin = _texts(asked.texts)
     some = texts[: asked.texts // 3]
     with tempfile.TemporaryDirectory() as folder:
-        rows = _compared("MiniLM-L6", str(model_folder("minilm")), texts, asked.rounds)
+        rows = _compared("MiniLM-L6", str(model_folder(_MINILM)), texts, asked.rounds)
         rows += _compared("BERT-base size", bert_base(Path(folder)), some, asked.rounds)
     print(table(rows))
     print(f"\n{machine()}; {asked.texts} passages (a third for BERT-base) of {origin}.")
@@ -153,7 +154,7 @@ def bert_base(folder: Path) -> str:
 
     torch.manual_seed(0)
     transformers.BertModel(transformers.BertConfig()).save_pretrained(folder / "bert")
-    tokenizer = transformers.AutoTokenizer.from_pretrained(model_folder("minilm"))
+    tokenizer = transformers.AutoTokenizer.from_pretrained(model_folder(_MINILM))
     tokenizer.save_pretrained(folder / "bert")
     first = modules.Transformer(str(folder / "bert"), max_seq_length=512)
     parts = [first, modules.Pooling(768, pooling_mode="mean"), modules.Normalize()]

@@ -1,12 +1,10 @@
 import logging
-import threading
-import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medrag.encoding.batching import Halving, ahead, budgeted, out_of_memory
+from medrag.encoding.batching import Halving, budgeted, check_sizes, out_of_memory
 
 COSTS = st.lists(st.integers(1, 60), max_size=80)
 
@@ -92,36 +90,13 @@ def test_out_of_memory_is_known_by_type_or_words(error: Exception, is_it: bool) 
     assert out_of_memory(error) is is_it
 
 
-@pytest.mark.parametrize("call", [lambda: Halving(budget=0), lambda: budgeted([1], 0),
-                                  lambda: ahead(str, [], n=0)])  # fmt: skip
+def test_a_size_below_one_is_refused_by_name() -> None:
+    check_sizes(terms=1, batch_tokens=None)
+    with pytest.raises(ValueError, match="batch_tokens must be at least 1, got -2"):
+        check_sizes(terms=1, batch_tokens=-2)
+
+
+@pytest.mark.parametrize("call", [lambda: Halving(budget=0), lambda: budgeted([1], 0)])
 def test_nothing_fits_into_no_budget(call: object) -> None:
     with pytest.raises(ValueError, match="at least 1, got 0"):
         call()  # type: ignore[operator]
-
-
-def test_results_come_in_order_from_another_thread() -> None:
-    found = list(ahead(lambda n: (n * n, threading.get_ident()), range(7)))
-    assert [(n, square) for n, (square, _) in found] == [(n, n * n) for n in range(7)]
-    threads = {thread for _, (_, thread) in found}
-    assert len(threads) == 1
-    assert threading.get_ident() not in threads
-
-
-def test_work_runs_ahead_but_not_far() -> None:
-    begun: list[int] = []
-    results = ahead(begun.append, range(100), n=3)
-    next(results)
-    deadline = time.monotonic() + 5
-    while len(begun) < 4 and time.monotonic() < deadline:
-        time.sleep(0.001)
-    # One was taken, three stand ahead.
-    assert begun == [0, 1, 2, 3]
-    results.close()  # type: ignore[attr-defined]
-    assert begun == [0, 1, 2, 3]
-
-
-def test_an_error_stands_in_its_place() -> None:
-    results = ahead(lambda n: 1 / n, [1, 0, 2])
-    assert next(results) == (1, 1.0)
-    with pytest.raises(ZeroDivisionError):
-        next(results)

@@ -122,6 +122,8 @@ def test_a_preset_gives_its_pooling_and_one_that_is_served_says_how() -> None:
     assert ImageEncoder(model="rad-dino", pooling="mean").pooling == "mean"
     with pytest.raises(RecipeError, match="kind 'remote'"):
         _ = ImageEncoder(model="medimageinsight").name
+    with pytest.raises(RecipeError, match="plip is an encoder of kind 'clip', not 'image'"):
+        _ = ImageEncoder(model="plip").name
 
 
 @pytest.mark.parametrize("options", [{"pooling": "max"}, {"dtype": "float8"}, {"batch_size": 0}])

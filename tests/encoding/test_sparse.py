@@ -127,3 +127,12 @@ def test_only_words_are_encoded(model: str) -> None:
 def test_settings_out_of_range_are_refused(option: str) -> None:
     with pytest.raises(ValueError, match=f"{option} must be at least 1, got 0"):
         SparseTextEncoder(model="anything", **{option: 0})  # type: ignore[arg-type]
+
+
+def test_of_a_long_text_no_more_terms_are_kept_than_asked_for(model: str) -> None:
+    long = [passage(LONG, "skin"), passage("bone")]
+    whole = as_dense(tiny(model).encode_passages(long))[0]
+    some = tiny(model, terms=5).encode_passages(long)
+    check_packed(some)
+    assert some.lengths.tolist() == [5, 5]
+    np.testing.assert_allclose(np.sort(as_dense(some)[0])[-5:], np.sort(whole)[-5:], atol=1e-6)
