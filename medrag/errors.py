@@ -67,3 +67,8 @@ def _rebuild_input_error(
     kind: type[InputFileError], path: Path, problem: str, place: str | None
 ) -> InputFileError:
     return kind(path, problem, place=place)
+
+
+def is_panic(error: BaseException) -> bool:
+    """Tell whether a library written in Rust gave up, whose exceptions are no `Exception`."""
+    return type(error).__name__ == "PanicException" and not isinstance(error, Exception)

@@ -100,6 +100,26 @@ def test_an_index_sends_questions_to_no_host_that_was_not_allowed(
     refuse_foreign_hosts(spec, PLACE)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://far.example\\@localhost/v1",
+        "https://localhost@far.example/v1",
+        "https://[::1",
+        "localhost:6333",
+    ],
+)
+def test_an_address_that_can_be_read_in_two_ways_is_of_no_known_host(url: str) -> None:
+    with pytest.raises(RecipeError, match="MEDRAG_ALLOW_HOSTS"):
+        refuse_foreign_hosts({"encoder": {"kind": "remote", "url": url}}, PLACE)
+
+
+def test_every_address_of_a_component_is_looked_at() -> None:
+    nested = {"url": "http://localhost/v1", "slices": {"url": "https://far.example"}}
+    with pytest.raises(RecipeError, match=r"far\.example"):
+        refuse_foreign_hosts({"encoder": {"kind": "volume", **nested}}, PLACE)
+
+
 def test_this_machine_needs_no_leave() -> None:
     refuse_foreign_hosts({"store": {"kind": "qdrant", "url": "http://localhost:6333"}}, PLACE)
 
@@ -131,10 +151,56 @@ def test_terms_are_searched_in_their_own_structure_or_by_qdrant(kind: str) -> No
 def test_a_plain_store_is_for_dense_channels_and_words_go_by_name(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "a.txt").write_text("The heart pumps blood.", encoding="utf-8")
-    for stores, backend in (({"": {"kind": "qdrant"}}, None), ({"lexical": "qdrant"}, "qdrant")):
-        with build_index(
-            tmp_path / "index", sources=[tmp_path / "in"], channels=["lexical"], stores=stores
-        ) as index:
-            assert index.info()["channels"]["lexical"].get("store") == backend
-            (hit,) = index.search("blood", k=3)
-            assert set(hit.parts) == {"lexical"}
+    place, sources = tmp_path / "index", [tmp_path / "in"]
+    with pytest.raises(RecipeError, match=r"\(lexical\) is dense.*name one of: lexical"):
+        build_index(place, sources=sources, channels=["lexical"], stores={"": {"kind": "qdrant"}})
+    assert not place.exists()
+    with build_index(
+        place, sources=sources, channels=["lexical"], stores={"lexical": "qdrant"}
+    ) as index:
+        assert index.info()["channels"]["lexical"].get("store") == "qdrant"
+        (hit,) = index.search("blood", k=3)
+        assert set(hit.parts) == {"lexical"}
+
+
+def test_two_stores_for_one_channel_are_refused() -> None:
+    with pytest.raises(RecipeError, match=r"all dense channels was given before"):
+        store_specs(["faiss", "qdrant"])
+    with pytest.raises(RecipeError, match=r"channel 'text' was given before"):
+        store_specs(["text=faiss", "text=exact"])
+
+
+@pytest.mark.parametrize(
+    ("store", "told"),
+    [
+        ({"kind": "exact", "device": "tpu"}, "device must be"),
+        ({"kind": "exact", "oversample": 0}, "oversample must be at least 1"),
+        ({"kind": "faiss", "nprobe": 0}, "nprobe must be at least 1"),
+        ({"kind": "faiss", "ef": -1}, "ef must be at least 1"),
+        ({"kind": "faiss", "factory": " "}, "the factory is empty"),
+        ({"kind": "faiss", "factory": "IVF0,Flat"}, "a number of it is 0"),
+        ({"kind": "faiss", "factory": "HNSW1"}, "2 to 1024 links, got 1"),
+        ({"kind": "faiss", "factory": "IVF4_HNSW1,Flat"}, "2 to 1024 links, got 1"),
+        ({"kind": "faiss", "factory": "HNSW100000"}, "2 to 1024 links, got 100000"),
+        ({"kind": "faiss", "factory": "PQ8x24"}, "16 bits at most, got 24"),
+        ({"kind": "qdrant", "url": "::::"}, "url must be such as https://host:6333"),
+        ({"kind": "qdrant", "ef": 0}, "ef must be at least 1"),
+        ({"kind": "qdrant", "collection": "x"}, "option of a server"),
+        ("late_interaction", "not meant so"),
+    ],
+)
+def test_options_that_no_search_could_use_are_refused_before_anything_is_built(
+    store: Any, told: str
+) -> None:
+    with pytest.raises(RecipeError, match=told):
+        planned_channel("image", {**DENSE, "store": store}, PLACE)
+
+
+def test_options_of_late_interaction_and_of_words_are_checked_too() -> None:
+    page = {"encoder": {"kind": "page", "model": "somewhere"}}
+    with pytest.raises(RecipeError, match="candidates must be at least 1"):
+        planned_channel(
+            "page", {**page, "store": {"kind": "late_interaction", "candidates": 0}}, PLACE
+        )
+    with pytest.raises(RecipeError, match="ef is an option of dense channels"):
+        planned_channel("lexical", {"kind": "lexical", "store": {"kind": "qdrant", "ef": 9}}, PLACE)

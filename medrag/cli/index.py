@@ -123,12 +123,15 @@ def add(
     """Add files to an index, with the channels that it has."""
     from medrag.config import open_index
     from medrag.config.building import update_index
+    from medrag.config.trust import refuse_foreign
 
     with open_index(name) as index, Bars() as bars:
+        channels = {each: entry.spec for each, entry in index.store.manifest.channels.items()}
+        refuse_foreign(channels, str(index.folder))
         report = update_index(
             name,
             sources=sources,
-            channels={each: entry.spec for each, entry in index.store.manifest.channels.items()},
+            channels=channels,
             workers=workers,
             engine=engine,
             cache=cache,
@@ -155,7 +158,7 @@ def remove(
     from medrag.indexing import maintenance
 
     with _names_checked():
-        removed = maintenance.remove(_folder(name), documents, purge=purge)
+        removed = maintenance.remove(_kept_up(name), documents, purge=purge)
     if as_json:
         documents_json = ["/".join(each) for each in removed.documents]
         show_json({"documents": documents_json, "n_passages": removed.n_passages})
@@ -176,7 +179,7 @@ def compact(name: Name, as_json: AsJson = False) -> None:
     """Drop what was removed from the files, and join small segments."""
     from medrag.indexing import maintenance
 
-    done = maintenance.compact(_folder(name))
+    done = maintenance.compact(_kept_up(name))
     if as_json:
         show_json(asdict(done))
     else:
@@ -202,7 +205,7 @@ def verify(
     from medrag.indexing import maintenance
     from medrag.indexing.checking import verify as examine
 
-    folder = _folder(name)
+    folder = _kept_up(name)
     problems = examine(folder)
     if encoders and not problems:
         with open_index(folder) as index:
@@ -254,7 +257,7 @@ def move(
 
     given = {corpus: Path(folder).expanduser() for corpus, folder in pairs.items()}
     with _names_checked():
-        moved = maintenance.move(_folder(name), given, copy_sources=copy_sources)
+        moved = maintenance.move(_kept_up(name), given, copy_sources=copy_sources)
     found = {corpus: str(folder) for corpus, folder in moved.roots.items()}
     missing = ["/".join(each) for each in moved.missing]
     if as_json:
@@ -297,6 +300,12 @@ def _folder(name: str) -> Path:
     from medrag.config.index import existing
 
     return existing(name)
+
+
+def _kept_up(name: str) -> Path:
+    from medrag.config.index import kept_up
+
+    return kept_up(name)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 
 from medrag.cli import ask, check, demo, evaluate, index, models
 from medrag.cli.output import message, prepare_streams
-from medrag.errors import MedragError
+from medrag.errors import MedragError, is_panic
 
 
 class Guarded(TyperGroup):
@@ -43,6 +43,15 @@ class Guarded(TyperGroup):
             message(
                 f"a fault of medrag itself, {type(error).__name__}: {error}; the same command as "
                 "medrag --debug ... shows where: please report it",
+                error=True,
+            )
+            raise typer.Exit(1) from None
+        except BaseException as error:
+            if not is_panic(error) or ctx.params.get("debug"):
+                raise
+            message(
+                f"a library gave up ({error}); if a file of an index is damaged, it is named, and "
+                "mended, by: medrag index verify NAME --repair",
                 error=True,
             )
             raise typer.Exit(1) from None

@@ -12,8 +12,9 @@ from medrag.config.channels import channel_specs, fitting_channels
 from medrag.config.components import planned
 from medrag.config.discovery import Sourced, discover
 from medrag.config.index import Index, located, open_index
-from medrag.config.place import Place, unknown
+from medrag.config.place import Place, shown, unknown
 from medrag.config.recipes import ChannelRecipe, planned_channels, read_index_recipe
+from medrag.config.trust import refuse_foreign
 from medrag.errors import RecipeError
 from medrag.identity import fingerprint, load_key
 from medrag.protocols import Encoder, Ingestor, Progress
@@ -118,10 +119,12 @@ def update_index(
         plan = read_index_recipe(recipe)
         given, wanted = list(plan.cards), wanted or plan.channels
     found = discover(given, taken=_corpora(place, manifest), into=place)
-    held = _kept(place, manifest)
+    held = _kept(place, manifest, stores or {})
     # What the index has goes before what would fit: its "image" may be an encoder of choice.
     chosen = {**_fitting(found.files), **held} if wanted is None else {**held, **wanted}
-    chosen = _stored(chosen, stores or {})
+    said = _said(chosen, stores or {})
+    refuse_foreign(_unsaid(held, {*(wanted or ())}, {*said}), str(place))
+    chosen = {**chosen, **(planned_channels(said, Place("store")) if said else {})}
     kept = _cache(cache)
     key = load_key()
     return build(
@@ -142,21 +145,42 @@ def update_index(
     )
 
 
-def _stored(
+def _said(
     chosen: Mapping[str, ChannelRecipe], stores: Mapping[str, Any]
-) -> dict[str, ChannelRecipe]:
-    """Let channels be searched where `stores` says: those it names, and else dense ones."""
+) -> dict[str, dict[str, Any]]:
+    """Specify the channels that `stores` says where to search: those it names, and else dense ones.
+
+    Raises:
+        RecipeError: if there are none such.
+    """
     able = [name for name, each in chosen.items() if each.channel.kind in _STORED]
     for name in stores:
         if name and name not in able:
             hint = unknown("channel that a store can search", name, able)
             raise RecipeError(f"store of {name!r}: {hint}")
-    specs = {
+    dense = [name for name in able if chosen[name].channel.kind == "dense"]
+    if "" in stores and not dense:
+        named = f"; name one of: {', '.join(able)}" if able else ""
+        raise RecipeError(
+            f"store {shown(stores[''])}: none of the channels ({', '.join(chosen)}) is dense, and "
+            f"only those need not be named{named}"
+        )
+    return {
         name: {**chosen[name].spec, "store": stores[name if name in stores else ""]}
         for name in able
-        if name in stores or ("" in stores and chosen[name].channel.kind == "dense")
+        if name in stores or ("" in stores and name in dense)
     }
-    return {**chosen, **(planned_channels(specs, Place("store")) if specs else {})}
+
+
+def _unsaid(
+    held: Mapping[str, ChannelRecipe], channels: set[str], stores: set[str]
+) -> dict[str, dict[str, Any]]:
+    """Give what the index alone says of its channels, and not who builds it."""
+    return {
+        name: {k: v for k, v in each.spec.items() if k != "store" or name not in stores}
+        for name, each in held.items()
+        if name not in channels
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,8 +246,18 @@ def _corpora(folder: Path, manifest: "Manifest | None") -> list[Corpus]:
     return [Corpus(name, Path(root)) for name, root in roots.items()]
 
 
-def _kept(folder: Path, manifest: "Manifest | None") -> dict[str, ChannelRecipe]:
+def _kept(
+    folder: Path, manifest: "Manifest | None", stores: Mapping[str, Any]
+) -> dict[str, ChannelRecipe]:
+    """Check the channels of an index, but for stores that are to give way to others."""
     if manifest is None or not manifest.channels:
         return {}
-    specs = {name: entry.spec for name, entry in manifest.channels.items()}
+    specs = {
+        name: {
+            key: value
+            for key, value in entry.spec.items()
+            if key != "store" or not (name in stores or ("" in stores and entry.kind == "dense"))
+        }
+        for name, entry in manifest.channels.items()
+    }
     return planned_channels(specs, Place(str(folder), ("channels",)))

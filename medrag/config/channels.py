@@ -66,11 +66,15 @@ def store_specs(stores: Iterable[str]) -> dict[str, Any]:
             each may follow "CHANNEL=". Without a channel, "" stands for all.
 
     Raises:
-        RecipeError: if a kind takes no option of that form, or a mapping is none.
+        RecipeError: if a kind takes no option of that form, a mapping is none, or one channel gets
+            two.
     """
     found: dict[str, Any] = {}
     for each in stores:
         channel, _, said = each.partition("=") if _CHANNEL_FIRST.match(each) else ("", "", each)
+        if channel in found:
+            meant = f"channel {channel!r}" if channel else "all dense channels"
+            raise RecipeError(f"store {each!r}: the store of {meant} was given before; give one")
         found[channel] = _store(said)
     return found
 

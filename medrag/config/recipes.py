@@ -12,6 +12,7 @@ from medrag.config.place import Place, shown, unknown
 from medrag.config.reading import read_mapping
 from medrag.config.tables import kinds
 from medrag.errors import RecipeError
+from medrag.indexing.option_checks import check_options
 
 # What an index gives to its channels, and no recipe may.
 GIVEN = frozenset({"store", "name", "encoder", "side", "folder", "mask", "vectors"})
@@ -125,10 +126,10 @@ def planned_channel(name: str, spec: Any, place: Place) -> ChannelRecipe:
     return ChannelRecipe(full, channel, encoder, side, _planned_store(full, place.at("store")))
 
 
-def _unencoded(kind: str, spec: Mapping[str, Any], place: Place) -> ChannelRecipe:
+def _unencoded(kind: Any, spec: Mapping[str, Any], place: Place) -> ChannelRecipe:
     """Check a channel without an encoder: one of words, which Qdrant may search, or another."""
     given = GIVEN - {"encoder", "side"}
-    if kind not in _OWN:
+    if not isinstance(kind, str) or kind not in _OWN:
         return ChannelRecipe(spec, planned("channel", spec, place, given=given - {"vectors"}))
     channel = planned("channel", _without(spec, "store"), place, given=given)
     return ChannelRecipe(spec, channel, vectors=_planned_terms(spec, place))
@@ -149,7 +150,13 @@ def _planned_store(spec: Mapping[str, Any], place: Place) -> Plan:
                 f"the encoder gives many vectors, to be matched one by one (late interaction), "
                 f"which {store.get('kind')!r} cannot; leave 'store' out, or use qdrant"
             )
-    return planned("store", store, place, given=frozenset({"store", "name"}))
+    elif isinstance(store, Mapping) and store.get("kind") == "late_interaction":
+        raise place.error(
+            "late_interaction adds up the best match of every vector of a question, and the "
+            "encoder gives vectors that are not meant so; leave 'store' out, or use exact, faiss "
+            "or qdrant"
+        )
+    return _checked_store(store, place, of="dense")
 
 
 def _planned_terms(spec: Mapping[str, Any], place: Place) -> Plan | None:
@@ -163,7 +170,17 @@ def _planned_terms(spec: Mapping[str, Any], place: Place) -> Plan | None:
             f"a {kind} channel is searched in its own {_OWN[kind]}, or by qdrant, and not by "
             f"{shown(store.get('kind'))}; leave 'store' out, or say qdrant"
         )
-    return planned("store", store, at, given=frozenset({"store", "name"}))
+    return _checked_store(store, at, of=str(spec["kind"]))
+
+
+def _checked_store(store: Any, place: Place, *, of: str) -> Plan:
+    """Check a store with its options, which otherwise the first search would refuse."""
+    plan = planned("store", store, place, given=frozenset({"store", "name"}))
+    try:
+        check_options(plan.kind, plan.arguments, of=of)
+    except ValueError as error:
+        raise place.error(str(error)) from error
+    return plan
 
 
 def _as_mapping(store: Any) -> Any:

@@ -1,7 +1,7 @@
 """What an index may not do merely because somebody opens it: run code, talk to other machines."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -40,8 +40,11 @@ def _foreign_code(part: Any) -> Mapping[str, Any] | None:
     return next(filter(None, (_foreign_code(each) for each in part.values())), None)
 
 
-def refuse_foreign_hosts(spec: Mapping[str, Any], place: Place) -> None:
-    """Refuse a channel that sends questions to another machine, unless this user has allowed it.
+def refuse_foreign_hosts(spec: Mapping[str, Any], place: Place, *, what: str = "questions") -> None:
+    """Refuse a channel that sends something to another machine, unless this user has allowed it.
+
+    Args:
+        what: would be sent.
 
     Raises:
         RecipeError: if the encoder or the store has a `url` of a host that is neither this machine
@@ -49,18 +52,48 @@ def refuse_foreign_hosts(spec: Mapping[str, Any], place: Place) -> None:
     """
     allowed = _THIS_MACHINE | {h.strip() for h in os.environ.get(HOSTS_VARIABLE, "").split(",")}
     for part in ("encoder", "store"):
-        url = _url(spec.get(part))
-        host = urlsplit(url).hostname if url else None
-        if url and host not in allowed:
-            raise place.at(part).error(
-                f"questions would be sent to {host or url!r}; if you trust it: "
-                f"export {HOSTS_VARIABLE}={host or 'HOST'}"
-            )
+        for url in _urls(spec.get(part)):
+            host = _host(url)
+            if not host or host not in allowed:
+                raise place.at(part).error(
+                    f"{what} would be sent to {host or url!r}; if you trust it: "
+                    f"export {HOSTS_VARIABLE}={host or 'HOST'}"
+                )
 
 
-def _url(part: Any) -> str | None:
-    """Find the `url` of a component, or of one nested in it."""
-    if not isinstance(part, Mapping):
+def refuse_foreign(channels: Mapping[str, Mapping[str, Any]], folder: str) -> None:
+    """Refuse to keep up what an index says, and not this user: it may come from someone else.
+
+    Whoever looks after an index sends its passages to its stores, with the user's key for them; who
+    adds to it, also to its encoders.
+
+    Args:
+        channels: specification of each, without what the user said; without encoders where nothing
+            is encoded.
+
+    Raises:
+        RecipeError: if one would run code of its own, or send passages to another machine, and the
+            environment does not allow it.
+    """
+    for name, spec in channels.items():
+        place = Place(folder, ("channels", name))
+        refuse_foreign_code(spec, place)
+        refuse_foreign_hosts(spec, place, what="passages")
+
+
+def _urls(part: Any) -> Iterator[str]:
+    """Find the `url` of a component, and of those nested in it."""
+    if isinstance(part, Mapping):
+        if part.get("url"):
+            yield str(part["url"])
+        for each in part.values():
+            yield from _urls(each)
+
+
+def _host(url: str) -> str | None:
+    """Give the host of an address that can be read in one way only."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
         return None
-    nested = (_url(each) for each in part.values())
-    return str(part["url"]) if part.get("url") else next(filter(None, nested), None)
+    return None if "\\" in url or "@" in parts.netloc else parts.hostname

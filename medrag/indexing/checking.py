@@ -8,7 +8,7 @@ from uuid import UUID
 
 import numpy as np
 
-from medrag.errors import IndexFormatError
+from medrag.errors import IndexFormatError, MedragError, is_panic
 from medrag.indexing.backends import NEEDED, backend_module, backend_of, grouped
 from medrag.indexing.graph import GraphChannel
 from medrag.indexing.manifest import (
@@ -172,7 +172,15 @@ def _wrong_backend(
             f"what {kind} searches is missing; the same build again makes it" if missing else None
         )
     store = Store(folder=folder, manifest=manifest)
-    return backend_module(kind).problem(store=store, channels=channels, folder=folder / derived)
+    try:
+        return backend_module(kind).problem(store=store, channels=channels, folder=folder / derived)
+    except MedragError:
+        raise
+    except BaseException as error:
+        # Whatever a damaged file does to the library that reads it: it can be made anew.
+        if not (isinstance(error, Exception) or is_panic(error)):
+            raise
+        return f"what {kind} keeps cannot be read ({type(error).__name__}: {error})"
 
 
 def _wrong_graph(folder: Path, derived: str | None) -> str | None:

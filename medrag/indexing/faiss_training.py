@@ -21,6 +21,7 @@ from medrag.indexing.faiss_file import (
     library,
     opened,
     read_faiss_file,
+    spots,
     write_faiss_file,
 )
 from medrag.indexing.storage import Block, Store
@@ -42,7 +43,7 @@ _UNFIT = {
 _LINKS = re.compile(r"\bHNSW(\d+)|_HNSW(\d+)")
 _LINKS_LEAST, _LINKS_MOST = 2, 1024
 # Bits of each code of a quantiser: FAISS trains 2 to the power of that many entries.
-_BITS = re.compile(r"Q\d*x(\d+)")
+_BITS = re.compile(r"Q\d+(?:x\d+)*x(\d+)")
 _BITS_MOST = 16
 _LOGGER = logging.getLogger(__name__)
 
@@ -92,7 +93,9 @@ def check_factory(factory: str) -> None:
     if not factory.strip():
         raise ValueError("the factory is empty; leave it out for 'Flat'")
     if any(int(number) == 0 for number in re.findall(r"\d+", factory)):
-        raise ValueError(f"factory {factory!r}: a number of it is 0, which leaves nothing to search")
+        raise ValueError(
+            f"factory {factory!r}: a number of it is 0, which leaves nothing to search"
+        )
     for links in _LINKS.finditer(factory):
         m = int(links[1] or links[2])
         if not _LINKS_LEAST <= m <= _LINKS_MOST:
@@ -157,8 +160,8 @@ def _trained(blocks: Mapping[str, Block], factory: str, n: int) -> tuple[Library
         sample = _sample(list(blocks.values()), _sample_size(built, n, d))
         try:
             index.train(sample)
-        except RuntimeError as error:
-            if len(sample) >= _POINTS_NEEDED * _CODES:
+        except (RuntimeError, MemoryError) as error:
+            if len(sample) >= _POINTS_NEEDED * _CODES or isinstance(error, MemoryError):
                 raise _refused(factory, d, error) from error
             _LOGGER.warning(
                 "%d vectors are too few to train %r (%s): they are searched as 'Flat' until the "
@@ -172,12 +175,16 @@ def _trained(blocks: Mapping[str, Block], factory: str, n: int) -> tuple[Library
 def _made(built: str, d: int, factory: str) -> Library:
     """Make an empty index that ranks by inner product."""
     faiss = library()
+    try:
+        check_factory(factory)
+    except ValueError as error:
+        raise RecipeError(f"faiss {error}") from error
     for name, problem in _UNFIT.items():
         if name in built:
             raise RecipeError(f"faiss factory {factory!r}: {name} {problem}")
     try:
         return faiss.index_factory(d, built, faiss.METRIC_INNER_PRODUCT)
-    except RuntimeError as error:
+    except (RuntimeError, MemoryError) as error:
         raise _refused(factory, d, error) from error
 
 
@@ -233,7 +240,7 @@ def _filled(index: Library, file: FaissFile, blocks: Mapping[str, Block]) -> Fai
             longest = max(longest, norm)
             try:
                 index.add(piece)
-            except RuntimeError as error:
+            except (RuntimeError, MemoryError) as error:
                 raise _refused(file.factory, file.d, error) from error
         segments.append((name, len(block.values)))
     return replace(file, n=int(index.ntotal), longest=longest, segments=tuple(segments))
@@ -250,12 +257,13 @@ def _written(index: Library, file: FaissFile, folder: Path, channel: str) -> Fai
     faiss = library()
     faiss.write_index(index, str(path))
     size, sha256 = path.stat().st_size, digest(path)
-    file = replace(file, size=size, sha256=sha256, faiss=str(faiss.__version__))
+    version = str(faiss.__version__)
+    file = replace(file, size=size, sha256=sha256, spots=spots(path), faiss=version)
     write_faiss_file(folder, channel, file)
     return file
 
 
-def _refused(factory: str, d: int, error: RuntimeError) -> RecipeError:
+def _refused(factory: str, d: int, error: RuntimeError | MemoryError) -> RecipeError:
     return RecipeError(
         f"faiss factory {factory!r}: FAISS cannot make it for vectors of {d} numbers and inner "
         f"products ({_reason(error)}); such as 'Flat', 'IVF1024,Flat', 'IVF1024,PQ64' or 'HNSW32' "
@@ -263,6 +271,10 @@ def _refused(factory: str, d: int, error: RuntimeError) -> RecipeError:
     )
 
 
-def _reason(error: RuntimeError) -> str:
+def _reason(error: RuntimeError | MemoryError) -> str:
     """Leave out the place in FAISS's own sources."""
-    return str(error).rpartition("Error: ")[2].strip()
+    if isinstance(error, MemoryError):
+        return "it needs more memory than there is"
+    told = str(error)
+    # FAISS puts its own source file and line in front.
+    return re.sub(r"^Error in .*? at \S+:\d+: (Error: )?", "", told).strip() or told

@@ -28,10 +28,11 @@ def check_options(kind: str, options: Mapping[str, Any], *, of: str = "dense") -
         if "factory" in options:
             check_factory(options["factory"])
     elif kind == "late_interaction":
-        from medrag.indexing.late_options import Options as LateOptions
+        from medrag.indexing.maxsim.options import Options as LateOptions
 
         LateOptions(**options).checked()
     elif kind == "qdrant":
-        from medrag.indexing.qdrant.options import Options, check_options as check_qdrant
+        from medrag.indexing.qdrant.options import Options
+        from medrag.indexing.qdrant.options import check_options as check_qdrant
 
         check_qdrant(Options(**options), of)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from medrag.cli import ask
+from medrag.cli import index as commands
 from medrag.cli.main import app
 from medrag.cli.output import show_json, typed
 from tests.cli.conftest import Run
@@ -173,3 +174,20 @@ def test_a_question_is_utf8_whatever_the_locale_made_of_it() -> None:
     assert typed("café".encode().decode("ascii", "surrogateescape")) == "café"
     assert typed("gout \udcff?") == "gout \N{REPLACEMENT CHARACTER}?"
     assert typed("café") == "café"
+
+
+class PanicException(BaseException):
+    """What a library written in Rust raises where it gives up."""
+
+
+def test_a_library_that_gives_up_is_one_line_with_the_way_out(
+    medrag: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def give_up(_: str) -> Path:
+        raise PanicException("index out of bounds")
+
+    monkeypatch.setattr(commands, "_folder", give_up)
+    told = medrag("index", "info", tmp_path)
+    assert told.exit_code == 1
+    assert "a library gave up (index out of bounds)" in told.stderr
+    assert "medrag index verify NAME --repair" in told.stderr

@@ -88,12 +88,12 @@ def vectors(d: int) -> st.SearchStrategy[np.ndarray]:
 
 
 @every_backend
-@settings(max_examples=40)
+@settings(max_examples=20)
 @given(data=st.data())
 def test_every_backend_finds_what_the_plain_search_finds(
     spec: Any, late: bool, data: st.DataObject
 ) -> None:
-    check_backend(data, spec, late, searches=5)
+    check_backend(data, spec, late, searches=10)
 
 
 @pytest.mark.slow

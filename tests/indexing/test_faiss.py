@@ -356,7 +356,8 @@ def test_a_factory_that_cannot_be_made_is_named(tmp_path: Path, factory: str, to
     [
         (lambda path: path.write_bytes(path.read_bytes()[:-9]), "bytes instead of"),
         (lambda path: path.unlink(), "0 bytes instead of"),
-        (lambda path: path.write_bytes(b"\0" * path.stat().st_size), "cannot read it"),
+        (lambda path: path.write_bytes(b"\0" * path.stat().st_size), "other bytes"),
+        (lambda path: unspotted(path, b"\0" * path.stat().st_size), "cannot read it"),
         (lambda path: faiss.write_index(faiss.IndexFlatL2(12), str(path)), "bytes instead of"),
         (lambda path: path.with_suffix(".json").write_text("{"), "made.json"),
         (lambda path: path.with_suffix(".json").write_text("[]"), "made.json"),
@@ -365,6 +366,8 @@ def test_a_factory_that_cannot_be_made_is_named(tmp_path: Path, factory: str, to
         (lambda path: change(path, version=0), "expected version 1"),
         # As many bytes, in another shape.
         (lambda path: write(path, np.ones((1200, 6), np.float32)), "1200 vectors of 6 numbers"),
+        # As many vectors of as many numbers, of another index.
+        (lambda path: swap(path, np.ones((600, 12), np.float32)), "other bytes"),
         (lambda path: change(path, segments=[["a", 299], ["c", 301]]), "other counts for a, c"),
         (lambda path: change(path, d=11), "vectors of 11 numbers"),
     ],
@@ -378,7 +381,18 @@ def test_a_damaged_or_foreign_file_is_named_with_the_way_out(
         store.search()
 
 
+def unspotted(path: Path, content: bytes) -> None:
+    """Damage a file of a time when no pieces of it were written down."""
+    change(path, spots="")
+    path.write_bytes(content)
+
+
 def write(path: Path, values: Floats) -> None:
+    change(path, spots="")
+    swap(path, values)
+
+
+def swap(path: Path, values: Floats) -> None:
     index = faiss.IndexFlatIP(values.shape[1])
     index.add(values)
     faiss.write_index(index, str(path))

@@ -1,6 +1,7 @@
 import shutil
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,13 +10,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from PIL import Image
 
-from medrag.errors import IndexFormatError
-from medrag.indexing import maintenance
+from medrag.errors import IndexFormatError, MedragError
+from medrag.indexing import checking, maintenance
 from medrag.indexing.checking import verify
 from medrag.indexing.dense import DenseChannel
 from medrag.indexing.lexical import LexicalChannel
 from medrag.indexing.maintenance import compact, info, move, remove, repair
-from medrag.indexing.manifest import read_manifest
+from medrag.indexing.manifest import read_manifest, write_manifest
 from medrag.indexing.storage import open_store
 from medrag.records import Corpus, Filter, Question
 from tests.indexing.library import WordEncoder, build_lines, lexical_and_words
@@ -156,6 +157,42 @@ def test_damaged_postings_are_named_and_repaired(index: Path) -> None:
     assert repair(index) == []
     assert verify(index) == []
     assert by_words(index, "xyzzy")[0] == ["xyzzy effusion"]
+
+
+class PanicException(BaseException):
+    """What a library written in Rust raises where it gives up."""
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (PanicException("index out of bounds"), "cannot be read (PanicException: index out"),
+        (EOFError("No data left in file"), "cannot be read (EOFError: No data left in file)"),
+        (MedragError("the server cannot be reached"), None),
+        (KeyboardInterrupt(), None),
+    ],
+)
+def test_whatever_a_library_does_with_a_damaged_file_is_a_problem_that_repair_mends(
+    index: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, told: str | None
+) -> None:
+    class Backend:
+        def problem(self, **_: object) -> str | None:
+            raise error
+
+    (index / "derived" / "kept").mkdir()
+    manifest = read_manifest(index)
+    entry = replace(manifest.channels["words"], derived={"folder": "derived/kept"})
+    write_manifest(index, replace(manifest, channels={**manifest.channels, "words": entry}))
+    with monkeypatch.context() as patch:
+        patch.setattr(checking, "backend_module", lambda _: Backend())
+        if told is None:
+            with pytest.raises(type(error)):
+                verify(index)
+        else:
+            (problem,) = verify(index)
+            assert told in problem.problem
+    assert repair(index) == []
+    assert verify(index) == []
 
 
 def test_info_tells_what_an_index_holds(index: Path) -> None:
