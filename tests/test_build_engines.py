@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -230,8 +231,23 @@ def test_no_cluster_at_the_address_that_is_named_is_an_error(
         def init(self, **options: Any) -> None:
             raise ConnectionError("nobody there")
 
-    monkeypatch.setenv("RAY_ADDRESS", "10.0.0.1:6379")
-    with pytest.raises(MedragError, match=r"RAY_ADDRESS=10\.0\.0\.1:6379"):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        monkeypatch.setenv("RAY_ADDRESS", address)
+        with pytest.raises(MedragError, match=f"RAY_ADDRESS={address} .nobody there"):
+            ray_cluster._connect(Ray(), 1)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "127.0.0.1:six"])
+def test_ray_is_not_left_to_try_an_address_where_nothing_listens(
+    monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    class Ray:
+        def init(self, **options: Any) -> None:
+            raise AssertionError(options)
+
+    monkeypatch.setenv("RAY_ADDRESS", address)
+    with pytest.raises(MedragError, match=f"RAY_ADDRESS={address} .*unset RAY_ADDRESS"):
         ray_cluster._connect(Ray(), 1)
 
 

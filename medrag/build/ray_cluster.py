@@ -6,10 +6,12 @@ Ray is told to be quiet: no dashboard, no statistics sent home, no pages of log.
 import contextlib
 import logging
 import os
+import socket
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from medrag.errors import MedragError
 from medrag.extras import Library, require
@@ -18,6 +20,7 @@ ADDRESS = "RAY_ADDRESS"
 # Tasks and results are names of files and folders: a few kilobytes each.
 _OBJECT_STORE = 100 << 20
 _LOGGERS = ("ray", "ray.data")
+_KNOCK_SECONDS = 10
 # What Ray reads from the environment when it starts: it is not to write home about it, nor to print
 # what its core thinks of Ray Data's way to start actors (ray issue 53727).
 _QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_BACKEND_LOG_LEVEL": "fatal"}
@@ -87,14 +90,19 @@ def _fit(cpus: Sequence[int], of_each: int) -> int:
 
 
 def _connect(ray: Library, workers: int) -> None:
+    address = os.environ.get(ADDRESS)
     try:
+        if address:
+            _knock(address)
         _init(ray, address="auto")
-    except ConnectionError as error:
-        if address := os.environ.get(ADDRESS):
+    except (OSError, ValueError) as error:
+        if address:
             raise MedragError(
                 f"no Ray cluster answers at {ADDRESS}={address} ({error}); start it, or unset "
                 f"{ADDRESS} to use this machine alone"
             ) from error
+        if not isinstance(error, ConnectionError):
+            raise
         _init(
             ray,
             address="local",
@@ -102,6 +110,19 @@ def _connect(ray: Library, workers: int) -> None:
             include_dashboard=False,
             object_store_memory=_OBJECT_STORE,
         )
+
+
+def _knock(address: str) -> None:
+    """See whether anything listens at an address; Ray itself tries for minutes, without a word.
+
+    Raises:
+        OSError: if nothing does.
+        ValueError: if its port is none.
+    """
+    parts = urlsplit(address if "://" in address else f"//{address}")
+    # Anything else, such as "auto", is a word of Ray's own.
+    if parts.hostname and parts.port:
+        socket.create_connection((parts.hostname, parts.port), timeout=_KNOCK_SECONDS).close()
 
 
 def _init(ray: Library, **options: Any) -> None:
