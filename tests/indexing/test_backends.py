@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medrag.records import Embeddings, Filter, ScoredRow
+from tests.indexing.qdrant.conftest import QUICK
 from tests.indexing.vector_library import Made, made_index, packed, plainly, searching
 
 # Each must find what the plain search finds. Those that approximate are asked to look everywhere.
@@ -69,7 +70,7 @@ def check_backend(data: st.DataObject, spec: Any, late: bool, *, searches: int) 
     d, made = data.draw(libraries())
     files = sorted({each.file for each in made})
     removed = data.draw(st.sets(st.sampled_from(files))) if len(files) > 1 else set()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=QUICK) as folder:
         store = made_index(
             Path(folder), made, d=d, store=spec, late_interaction=late, removed=sorted(removed)
         )
