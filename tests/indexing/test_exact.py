@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medrag.build import ChannelPlan
-from medrag.errors import IndexFormatError
+from medrag.errors import IndexFormatError, MedragError
 from medrag.indexing import exact
 from medrag.indexing.checking import verify
 from medrag.indexing.exact import ExactSearch, search_exact
@@ -144,7 +144,7 @@ def test_a_gpu_that_is_not_there_is_said_to_be_missing(
 ) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     search = ExactSearch(store=_store(tmp_path), name="words", device="cuda")
-    with pytest.raises(ValueError, match="torch sees 0 GPUs"):
+    with pytest.raises(MedragError, match="torch sees 0 GPUs"):
         _search(search, ["effusion"], 3)
 
 

@@ -111,7 +111,8 @@ class Endpoint:
             raise MedragError(f"{self.shown} answered with more than {_LARGEST >> 20} MB; ask less")
         try:
             return json.loads(raw)
-        except ValueError as error:
+        # Brackets within brackets, thousands deep, exhaust the reader.
+        except (ValueError, RecursionError) as error:
             raise MedragError(
                 f"{self.shown} answered something else than JSON; is it the address of an "
                 "OpenAI-compatible server?"
@@ -125,6 +126,12 @@ class Endpoint:
                 raise RecipeError(
                     f"the environment variable {self.key_variable} is empty; put the key of "
                     f"{self.shown} into it, or say key_variable: null for a server without keys"
+                )
+            if not key.isascii() or not key.isprintable():
+                # Python's own error would show the key.
+                raise RecipeError(
+                    f"the environment variable {self.key_variable} holds characters that no key "
+                    "has (a line break, say); set it to the key alone"
                 )
             headers["Authorization"] = f"Bearer {key}"
         return headers

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, Protocol, get_args
 
+from medrag.errors import MedragError
 from medrag.extras import require
 from medrag.indexing.scanning.copies import Coarse, Copy, bytes_per_vector, copied
 from medrag.indexing.scanning.library import Floats, Library, Mask, Rows
@@ -79,7 +80,7 @@ def scanner(
         kept: gives the copies of each block that lie on the disk, None where there is none.
 
     Raises:
-        ValueError: if a device is asked for that is not there.
+        MedragError: if a device is asked for that is not there.
         IndexFormatError: if a vector is not finite.
     """
     names = _devices(device, library, scan)
@@ -183,7 +184,7 @@ def _devices(device: Device, library: Library, scan: str) -> list[str] | None:
         every = [f"cuda:{i}" for i in range(n)]
         names = [x for name in names for x in (every if name == "cuda" else [name])]
         if not every or not {*names} <= {*every, "cpu"}:
-            raise ValueError(
+            raise MedragError(
                 f"device {device!r} was asked for, but torch sees {n} GPUs here; use device 'cpu', "
                 "or install torch with CUDA and a driver"
             )

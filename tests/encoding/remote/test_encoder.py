@@ -351,6 +351,22 @@ def test_a_key_that_is_not_there_is_asked_for(
         remote(serve(), key_variable="TEST_KEY").encode_passages([])
 
 
+@pytest.mark.parametrize("broken", [f"{KEY}\nsecond line", f"{KEY}\u00e9"])
+def test_a_key_that_no_header_takes_is_refused_unseen(
+    serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    monkeypatch.setenv("TEST_KEY", broken)
+    with pytest.raises(RecipeError, match="TEST_KEY holds characters") as told:
+        remote(serve(), key_variable="TEST_KEY").encode_passages([])
+    assert KEY not in str(told.value)
+
+
+def test_an_answer_of_nothing_but_brackets_is_no_answer(serve: Callable[..., Server]) -> None:
+    server = serve(lambda request, number: (200, {}, b"[" * 200_000))
+    with pytest.raises(MedragError, match="something else than JSON"):
+        remote(server).encode_passages([])
+
+
 def test_the_dimension_is_checked(serve: Callable[..., Server]) -> None:
     with pytest.raises(MedragError, match="vectors of 4 numbers for 'some-model', expected 8"):
         remote(serve(), d=8).encode_passages([])
