@@ -160,6 +160,7 @@ def test_flat_and_every_cell_probed_find_what_plain_search_finds(
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 @EXACT
 @settings(max_examples=3_400, deadline=None, suppress_health_check=list(HealthCheck))
 @given(seed=st.integers(0, 2**32 - 1))

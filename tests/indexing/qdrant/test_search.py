@@ -65,6 +65,7 @@ def test_any_question_and_filter_give_the_exact_ranking(
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 @settings(max_examples=10_000)
 @given(texts=questions, k=st.integers(1, 150), wanted=filters)
 def test_ten_thousand_questions_and_filters_give_the_exact_ranking(

@@ -52,6 +52,7 @@ def test_any_library_gives_the_naive_ranking_by_every_scan(
 
 
 @pytest.mark.slow
+@pytest.mark.exhaustive
 @settings(max_examples=10_000, deadline=None)
 @CASES
 def test_ten_thousand_libraries_give_the_naive_ranking(
