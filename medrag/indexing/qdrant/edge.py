@@ -3,17 +3,20 @@
 import shutil
 import tempfile
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from medrag.errors import IndexFormatError
+import numpy as np
+
+from medrag.errors import IndexFormatError, is_panic
 from medrag.extras import Library, require
 from medrag.indexing.qdrant.ledger import MARKER, remake
 from medrag.indexing.qdrant.options import Options
 from medrag.indexing.qdrant.payload import payload_filter
-from medrag.indexing.qdrant.points import Asked, Ids, Near, Point, Shape, packed_near
+from medrag.indexing.qdrant.points import Asked, Floats, Ids, Near, Point, Shape, packed_near
 from medrag.indexing.qdrant.shaping import edge_search, edge_vector, written
 from medrag.indexing.qdrant.terms import Sparse
 
@@ -28,9 +31,10 @@ _open: "weakref.WeakValueDictionary[tuple[Path, int, int], EdgePoints]" = (
 class EdgePoints:
     """An open shard. One writer, and any number of processes that read, may have it open."""
 
-    def __init__(self, *, shard: Any, library: Library) -> None:
+    def __init__(self, *, shard: Any, library: Library, folder: Path) -> None:
         self._shard = shard
         self._library = library
+        self._folder = folder
 
     def put(self, points: Sequence[Point]) -> None:
         """Add points, or replace those of equal ids."""
@@ -55,7 +59,16 @@ class EdgePoints:
                 self._update("create_field_index", key, kind)
 
     def count(self) -> int:
-        return int(self._shard.count(self._library.CountRequest()))
+        with _told(self._folder):
+            return int(self._shard.count(self._library.CountRequest()))
+
+    def vectors(self, channel: str, ids: Ids) -> dict[bytes, Floats | None]:
+        """Read the points of ids, and their dense vectors of a channel; those that are there."""
+        asked = [str(UUID(bytes=each.tobytes())) for each in ids]
+        with _told(self._folder):
+            found = self._shard.retrieve(asked, with_payload=False, with_vector=True)
+        vectors = {UUID(str(each.id)).bytes: (each.vector or {}).get(channel) for each in found}
+        return {i: _dense(vector) for i, vector in vectors.items()}
 
     def finish(self) -> None:
         """Build what makes searches fast, bring everything to disk, and close."""
@@ -76,7 +89,8 @@ class EdgePoints:
             )
             for each in asked
         ]
-        answers = self._shard.query_batch(self._library.QueryBatchRequest(requests))
+        with _told(self._folder):
+            answers = self._shard.query_batch(self._library.QueryBatchRequest(requests))
         return [packed_near(answer) for answer in answers]
 
     def _update(self, name: str, *arguments: Any) -> None:
@@ -98,14 +112,13 @@ def created(
     # Without a log of its own: a shard counts when it is finished, and is made anew if it never is.
     config = edge.EdgeConfig(vectors=vectors, sparse_vectors=sparse, wal_enabled=False)
     shard = edge.EdgeShard.create(str(folder), config)
-    return EdgePoints(shard=shard, library=edge)
+    return EdgePoints(shard=shard, library=edge, folder=folder.parent)
 
 
 def continued(previous: Path, folder: Path) -> EdgePoints:
     """Copy a finished shard, to change the copy."""
     shutil.copytree(previous, folder)
-    edge = _library()
-    return EdgePoints(shard=edge.EdgeShard.load(str(folder)), library=edge)
+    return _points(folder)
 
 
 def opened(folder: Path) -> EdgePoints:
@@ -131,28 +144,51 @@ def opened(folder: Path) -> EdgePoints:
 
 
 def _loaded(folder: Path) -> EdgePoints:
-    edge = _library()
     try:
-        return EdgePoints(shard=edge.EdgeShard.load(str(folder / SHARD)), library=edge)
-    except Exception as error:  # Edge raises no other class
+        return _points(folder / SHARD)
+    except IndexFormatError as error:
         if not any(text in str(error) for text in ("os error 30", "os error 13")):
-            raise _damaged(folder, error) from error
+            raise
     copied = Path(tempfile.mkdtemp(prefix="medrag-qdrant-"))
     try:
         shutil.copytree(folder / SHARD, copied / SHARD, copy_function=shutil.copyfile)
-        points = EdgePoints(shard=edge.EdgeShard.load(str(copied / SHARD)), library=edge)
-    except Exception as error:
+        points = _points(copied / SHARD)
+    except (OSError, IndexFormatError) as error:
         shutil.rmtree(copied, ignore_errors=True)
-        raise _damaged(folder, error) from error
+        raise damaged(folder, error) from error
     weakref.finalize(points, shutil.rmtree, copied, ignore_errors=True)
     return points
 
 
-def _damaged(folder: Path, error: Exception) -> IndexFormatError:
+def _points(shard: Path) -> EdgePoints:
+    edge = _library()
+    with _told(shard.parent):
+        return EdgePoints(shard=edge.EdgeShard.load(str(shard)), library=edge, folder=shard.parent)
+
+
+def damaged(folder: Path, problem: object) -> IndexFormatError:
     return IndexFormatError(
-        f"the Qdrant shard {folder / SHARD} cannot be opened ({error}); make it anew: "
-        f"{remake(folder)}"
+        f"the Qdrant shard {folder / SHARD} is damaged and cannot be opened ({problem}); "
+        f"make it anew: {remake(folder)}"
     )
+
+
+@contextmanager
+def _told(folder: Path) -> Iterator[None]:
+    """Say which shard it is that Edge stumbles over, be it by a panic of its own."""
+    try:
+        yield
+    except BaseException as error:
+        if not (isinstance(error, Exception) or is_panic(error)):
+            raise
+        raise damaged(folder, error) from error
+
+
+def _dense(vector: Any) -> Floats | None:
+    """Give a dense vector; None for a sparse one, one of many, and none."""
+    if not isinstance(vector, list) or not vector or isinstance(vector[0], list):
+        return None
+    return np.array(vector, dtype=np.float32)
 
 
 def _library() -> Library:

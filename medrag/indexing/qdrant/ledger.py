@@ -1,6 +1,7 @@
 """What was put into Qdrant: kept beside it, so that only what changed is put there again."""
 
 import json
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -220,7 +221,8 @@ def read_ledger(folder: Path) -> Ledger:
         marker = json.loads((folder / MARKER).read_bytes())
         if marker["format"] != _FORMAT:
             raise ValueError(f"format {marker['format']}")
-        with np.load(folder / POINTS, allow_pickle=False) as arrays:
+        # Opened here: NumPy leaves a damaged file open.
+        with (folder / POINTS).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return Ledger(
                 marker["place"],
                 marker["index"],
@@ -235,7 +237,7 @@ def read_ledger(folder: Path) -> Ledger:
                 arrays["rows"],
                 None if marker["words"] is None else _read(marker["words"], arrays),
             )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise IndexFormatError(
             f"{folder} holds no Qdrant points of medrag ({error}), and nothing else is opened "
             f"there; make them anew: {remake(folder)}"

@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
+from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,14 +31,19 @@ from medrag.indexing.qdrant.server import Collection, Note
 from medrag.indexing.qdrant.terms import Sparse, summed
 from medrag.indexing.qdrant.uploading import checked_collection, put_everything
 from medrag.indexing.qdrant.words import asked
+from medrag.indexing.segment import FOLDER
 from medrag.indexing.sparse import check_terms
 from medrag.indexing.storage import Store
+from medrag.indexing.vectors import Vectors, channel_folder
 from medrag.records import Embeddings, Filter, ScoredRow, SparseEmbeddings
 
 # Asked for beyond what is wanted, since some may be of removed passages, and scores may tie.
 _SPARE = 16
 # Where more candidates than this tie, which of them are returned is Qdrant's choice.
 _MOST = 1 << 16
+# Points of a shard that are compared with the segments when it is opened.
+_LOOKED_AT = 64
+_MISSING = np.empty(0, np.float32)
 # Of scores that are Qdrant's own: their last bits depend on how it keeps its points.
 _DECIMALS = 3
 
@@ -275,7 +281,33 @@ class QdrantSearch:
             return collection
         if self.options.url:
             return checked_collection(self.options, self.store.folder, self._ledger)
-        return edge.opened(self._folder)
+        return self._unspoilt(edge.opened(self._folder))
+
+    def _unspoilt(self, points: edge.EdgePoints) -> edge.EdgePoints:
+        """Refuse a shard that lost points: Edge opens what is left, and would not tell.
+
+        Of some, the vectors too are compared with those of the segments.
+        """
+        ids, n = self._ledger.ids, points.count()
+        if n != len(ids):
+            raise edge.damaged(self._folder, f"it holds {n} points instead of {len(ids)}")
+        some = np.unique(np.linspace(0, len(ids) - 1, min(_LOOKED_AT, len(ids))).astype(np.int64))
+        found = points.vectors(self.name, ids[some])
+        for at in some.tolist():
+            there = found.get(ids[at].tobytes(), _MISSING)
+            if there is _MISSING or not self._is_of_segment(at, there):
+                point = UUID(bytes=ids[at].tobytes())
+                raise edge.damaged(self._folder, f"point {point} is not as it was put")
+        return points
+
+    def _is_of_segment(self, at: int, vector: Floats | None) -> bool:
+        """Compare the vector of a point with that of the passage; one that is not dense passes."""
+        name = self._ledger.segments[int(self._ledger.segment_of[at])]
+        folder = channel_folder(self.store.folder / FOLDER / name, self.name)
+        if vector is None or not folder.is_dir():
+            return True
+        held = Vectors(folder=folder).of_row(int(self._ledger.rows[at]))
+        return held is None or bool(np.allclose(held[0], vector, rtol=1e-4, atol=1e-6))
 
     @property
     def _folder(self) -> Path:

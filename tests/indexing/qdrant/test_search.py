@@ -1,9 +1,11 @@
 """What is found, in a shard and in memory, is what the exact search finds."""
 
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import pytest
@@ -247,6 +249,43 @@ def test_only_shards_that_medrag_made_are_opened(quick: Path) -> None:
     (quick / "junk" / "medrag-qdrant.json").touch()
     with pytest.raises(IndexFormatError, match=r"cannot be opened .*--repair"):
         edge.opened(quick / "junk")
+
+
+def test_a_shard_that_lost_points_is_not_searched(quick: Path) -> None:
+    store = built(quick, {"a.lines": lines(1, 20)}, EDGE)
+    shard = edge.opened(store.derived("words"))
+    shard.drop(np.stack([store.segments[0].ids[row] for row in (3, 7)]))
+    shard.finish()
+    del shard
+    n = len(store.passages)
+    with pytest.raises(IndexFormatError, match=rf"holds {n - 2} points instead of {n}.*--repair"):
+        searching(store).search(asked("lung"), 1, [Filter()])
+
+
+@pytest.mark.parametrize("changed", ["other passages", "other vectors"])
+def test_a_shard_of_another_index_is_not_searched(quick: Path, changed: str) -> None:
+    same = [{"text": f"lung {n}", "id": str(UUID(int=n)), "kind": "text"} for n in range(1, 9)]
+    others = [
+        {**line, "id": str(UUID(int=n + 90))}
+        if changed == "other passages"
+        else {**line, "text": "heart matter"}
+        for n, line in enumerate(same)
+    ]
+    store = built(quick / "one", {"a.lines": same}, EDGE)
+    foreign = built(quick / "two", {"a.lines": others}, EDGE)
+    shutil.rmtree(store.derived("words") / "shard")
+    shutil.copytree(foreign.derived("words") / "shard", store.derived("words") / "shard")
+    with pytest.raises(IndexFormatError, match=r"is not as it was put.*--repair"):
+        searching(store).search(asked("lung"), 1, [Filter()])
+
+
+@pytest.mark.parametrize("left", [0, 10, -10])
+def test_a_damaged_ledger_is_told(quick: Path, left: int) -> None:
+    store = built(quick, {"a.lines": lines(1, 5)}, EDGE)
+    points = store.derived("words") / "points.npz"
+    points.write_bytes(points.read_bytes()[:left])
+    with pytest.raises(IndexFormatError, match=r"no Qdrant points of medrag.*--repair"):
+        searching(store).search(asked("lung"), 1, [Filter()])
 
 
 def test_what_was_made_for_another_place_is_refused(quick: Path) -> None:
