@@ -1,11 +1,14 @@
 """Where the vectors of channels are searched, as recipes and the command line say it."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
-from medrag.config import build_index
+from medrag.config import build_index, open_index
 from medrag.config.channels import store_specs
 from medrag.config.place import Place
 from medrag.config.recipes import planned_channel
@@ -204,3 +207,28 @@ def test_options_of_late_interaction_and_of_words_are_checked_too() -> None:
         )
     with pytest.raises(RecipeError, match="ef is an option of dense channels"):
         planned_channel("lexical", {"kind": "lexical", "store": {"kind": "qdrant", "ef": 9}}, PLACE)
+
+
+def test_a_change_of_store_that_was_cut_short_leaves_the_channel_searchable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture = tmp_path / "in" / "a.png"
+    picture.parent.mkdir()
+    Image.fromarray(np.arange(3 * 32 * 32, dtype=np.uint8).reshape(32, 32, 3)).save(picture)
+    before = build_index(tmp_path / "index", sources=[tmp_path / "in"]).search(image=picture)
+
+    def killed(*_: object, **__: object) -> bool:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("medrag.indexing.faiss.derive", killed)
+    # The second picture makes the build commit before it derives.
+    shutil.copy(picture, picture.with_name("b.png"))
+    with pytest.raises(KeyboardInterrupt):
+        build_index(
+            tmp_path / "index", sources=[tmp_path / "in"], stores={"image": {"kind": "faiss"}}
+        )
+    with open_index(tmp_path / "index") as index:
+        assert index.store.channel("image").spec["store"] == {"kind": "faiss"}
+        found = index.search(image=picture)
+        assert found[0].passage.id == before[0].passage.id
+        assert found[0].score == pytest.approx(before[0].score)

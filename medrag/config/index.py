@@ -295,7 +295,10 @@ class _Deferred:
 
 
 def opened_channel(store: "Store", name: str, recipe: ChannelRecipe) -> Channel:
-    """Build a channel on a store, with its question-time encoder."""
+    """Build a channel on a store, with its question-time encoder.
+
+    Where a change of store was cut short, vectors are searched in the segments meanwhile.
+    """
     given: dict[str, Callable[[], Any]] = {
         "store": lambda: store,
         "name": lambda: name,
@@ -304,7 +307,7 @@ def opened_channel(store: "Store", name: str, recipe: ChannelRecipe) -> Channel:
     }
     if recipe.encoder is not None:
         given |= {"encoder": recipe.encoder, "side": lambda: recipe.side}
-    if (vectors := recipe.vectors) is not None:
+    if (vectors := recipe.vectors) is not None and not store.channel(name).is_underived:
         given["vectors"] = lambda: vectors(store=store, name=name)
     takes = inspect.signature(recipe.channel.constructor()).parameters
     made = {key: make() for key, make in given.items() if key in takes}

@@ -103,11 +103,12 @@ class ChannelEntry:
         return self.kind in ("dense", "sparse")
 
     @property
-    def needs_derived(self) -> bool:
-        """Tell whether the channel is searched in what is derived from the segments."""
+    def is_underived(self) -> bool:
+        """Tell whether the channel's store needs what was not derived from the segments yet."""
         store = self.spec.get("store", "exact")
         kind = store.get("kind") if isinstance(store, Mapping) else store
-        return not self.has_vectors or kind in ("faiss", "qdrant")
+        needed = not self.has_vectors or kind in ("faiss", "qdrant")
+        return needed and "folder" not in self.derived
 
     @property
     def late_interaction(self) -> bool:

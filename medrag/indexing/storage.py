@@ -209,11 +209,14 @@ class Store:
 
     @property
     def unfinished(self) -> tuple[str, ...]:
-        """Names of the channels that nothing was derived for yet."""
+        """Names of the channels that cannot be searched yet: nothing was derived for them.
+
+        Those with vectors can be, in the segments.
+        """
         return tuple(
             name
             for name, entry in self.manifest.channels.items()
-            if entry.needs_derived and "folder" not in entry.derived
+            if entry.is_underived and not entry.has_vectors
         )
 
     def derived(self, channel: str) -> Path:
