@@ -17,7 +17,7 @@ Elsewhere:
     cached      another encoder, with a memory on disk
 
 What encoders are there: presets (by name), presence (what is on this machine), weights (where files
-lie, and how they are named by content). On top of vectors: heads. Shared: text (from texts to the
-batches of a model), pictures and pixels (likewise of pictures), loading, batching, ahead, numerics,
-rows.
+lie, and how they are named by content). On top of vectors: heads. Shared: loading (models out of a
+folder, and what is wrong with it), text (from texts to the batches of a model), pictures (likewise
+of pictures), batching, ahead, numerics, rows.
 """

@@ -9,20 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medrag.encoding.batching import Halving, check_sizes
-from medrag.encoding.loading import auto_model, chosen_folder
-from medrag.encoding.numerics import Dtype, check_dtype, chosen_dtype, numerics_of
+from medrag.encoding.loading import auto_model, image_processor, pixel_backend
+from medrag.encoding.numerics import Dtype, check_dtype, chosen_dtype, moved, numerics_of
 from medrag.encoding.pictures import (
     DPI,
+    Inputs,
     asked_pictures,
     encodes_pictures,
     picture_batches,
     picture_vectors,
     pictures_of,
+    prepared_by,
 )
-from medrag.encoding.pixels import Inputs, image_processor, moved, pixel_backend, prepared
 from medrag.encoding.presets import find
-from medrag.encoding.rows import Rows, means, unit
-from medrag.encoding.weights import content_name
+from medrag.encoding.rows import Rows, means
+from medrag.encoding.weights import chosen_folder, content_name
 from medrag.errors import RecipeError
 from medrag.extras import require
 from medrag.protocols import Side
@@ -116,30 +117,18 @@ class ImageEncoder:
         return means(found, normalised=True)
 
     def _encoded(self, each: Sequence[Sequence[ImageRef]]) -> Embeddings:
-        lengths = np.array([len(refs) for refs in each], dtype=np.int32)
-        if not each:
-            return Embeddings(np.zeros((0, self._d), dtype=np.float32), lengths)
-        rows = picture_vectors(
-            [ref for refs in each for ref in refs],
-            prepared=self._prepared,
-            encoded=self._vectors,
-            halving=self._halving,
+        return picture_vectors(
+            each, prepared=self._prepared, encoded=self._vectors, halving=self._halving
         )
-        return Embeddings(unit(rows), lengths)
 
     def _prepared(self, pixels: NDArray[np.uint8]) -> Inputs:
-        return prepared(self._processor, pixels)
+        return prepared_by(self._processor, pixels)
 
     def _vectors(self, inputs: Inputs) -> Rows:
         model = self._loaded
         with require("torch").inference_mode():
             found = model(**moved(inputs, model))
         return _pooled(found, self.pooling, model.config, self.model)
-
-    @cached_property
-    def _d(self) -> int:
-        blank = self._prepared(np.zeros((32, 32, 3), dtype=np.uint8))
-        return int(self._vectors({key: each[None] for key, each in blank.items()}).shape[1])
 
     @cached_property
     def _halving(self) -> Halving:
@@ -155,11 +144,20 @@ class ImageEncoder:
 
     @cached_property
     def _loaded(self) -> Any:
-        trusted = self.trust_remote_code
-        model = auto_model(self._folder, device=self.device, trust_remote_code=trusted)
+        model = auto_model(
+            self._folder,
+            device=self.device,
+            trust_remote_code=self.trust_remote_code,
+            pooled=self.pooling == "pooler",
+        )
         if hasattr(model.config, "text_config"):
             raise RecipeError(
                 f"{self.model} has a tower for texts as well; use an encoder of kind 'clip'"
+            )
+        if model.main_input_name != "pixel_values" and not self.trust_remote_code:
+            raise RecipeError(
+                f"{self._folder} holds a {type(model).__name__} (config.json), which reads "
+                f"{model.main_input_name}, expected a model of pictures; name the folder of one"
             )
         return model.to(chosen_dtype(require("torch"), self.dtype, model.device.type))
 

@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from medrag.encoding.batching import Halving, check_sizes
-from medrag.encoding.loading import auto_model, chosen_folder
-from medrag.encoding.numerics import Dtype, check_dtype, chosen_device, chosen_dtype, numerics_of
-from medrag.encoding.pixels import moved
+from medrag.encoding.loading import auto_model, auto_tokenizer, reading
+from medrag.encoding.numerics import Dtype, check_dtype, chosen_dtype, moved, numerics_of
 from medrag.encoding.rows import means
 from medrag.encoding.text.reading import Reader, Window, padded
-from medrag.encoding.text.running import text_vectors, token_budget
-from medrag.encoding.text.texts import Text, passage_text, question_text
-from medrag.encoding.weights import content_name
+from medrag.encoding.text.running import text_batches, text_vectors
+from medrag.encoding.text.texts import Text, passage_texts, question_texts
+from medrag.encoding.weights import chosen_folder, content_name
 from medrag.errors import RecipeError
 from medrag.extras import require
 from medrag.protocols import Side
@@ -107,7 +106,8 @@ class MedCptEncoder:
 
     def encode_passages(self, passages: Sequence[Passage]) -> Embeddings:
         """Encode pairs of title and text: one vector per window, in passage order."""
-        return self._encoded(self._passages, [passage_text(passage) for passage in passages])
+        texts = passage_texts(passages)
+        return text_vectors(self._passages, texts, normalised=self.normalised)
 
     def encode_questions(self, questions: Sequence[Question], side: Side) -> Embeddings:
         """Encode texts with their options: one vector per question.
@@ -115,17 +115,9 @@ class MedCptEncoder:
         Raises:
             ValueError: if the images of the questions are asked for.
         """
-        if side != "text":
-            raise ValueError(f"encoders of this kind read texts, not the side {side!r}")
-        found = self._encoded(self._questions, [question_text(each) for each in questions])
+        texts = question_texts(questions, side)
+        found = text_vectors(self._questions, texts, normalised=self.normalised)
         return means(found, normalised=self.normalised)
-
-    def _encoded(self, tower: "_Tower", texts: Sequence[Text]) -> Embeddings:
-        return text_vectors(tower, texts, halving=self._halving, normalised=self.normalised)
-
-    @cached_property
-    def _halving(self) -> Halving:
-        return Halving(budget=self.batch_tokens or token_budget(chosen_device(self.device)))
 
     @cached_property
     def _passages(self) -> "_Tower":
@@ -150,24 +142,27 @@ class MedCptEncoder:
         trusted = self.trust_remote_code
         model = auto_model(folder, device=self.device, trust_remote_code=trusted)
         model = model.to(chosen_dtype(require("torch"), self.dtype, model.device.type))
-        tokenizer = require("transformers").AutoTokenizer.from_pretrained(
-            folder, local_files_only=True, trust_remote_code=trusted
-        )
-        return _Tower(model, tokenizer, limit, pairs=pairs)
+        tokenizer = auto_tokenizer(folder, trust_remote_code=trusted)
+        batches = text_batches(self.batch_tokens, self.device)
+        with reading(folder, "an encoder of texts, such as a BERT"):
+            return _Tower(model, tokenizer, limit, batches, pairs=pairs)
 
 
 class _Tower:
     """One of the two models, with its tokenizer."""
 
-    def __init__(self, model: Any, tokenizer: Any, limit: int, *, pairs: bool) -> None:
+    def __init__(
+        self, model: Any, tokenizer: Any, limit: int, batches: Halving, *, pairs: bool
+    ) -> None:
         self.model = model
-        self.d = int(model.config.hidden_size)
+        self.batches = batches
         places = getattr(model.config, "max_position_embeddings", None) or limit
         # A tokenizer keeps settings of its last call: two threads must not use one at once.
         self._lock = threading.Lock()
         self._reader = Reader(
             tokenizer=copy.deepcopy(tokenizer), limit=min(limit, places), pairs=pairs
         )
+        self.d = int(self.run(self.read([("", "heart")])[0]).shape[1])
 
     def read(self, texts: Sequence[Text]) -> list[list[Window]]:
         """Give the windows of each text, at least one."""

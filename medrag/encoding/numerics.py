@@ -1,6 +1,9 @@
 """Which device and data type a model computes in: chosen by the machine, told to the index."""
 
+from collections.abc import Mapping
 from typing import Any, Literal, get_args
+
+from numpy.typing import NDArray
 
 from medrag.extras import require
 
@@ -51,8 +54,22 @@ def numerics_of(module: Any) -> str:
     Args:
         module: of torch, with at least one weight.
     """
-    weight = next(each for each in module.parameters() if each.is_floating_point())
+    weight = _weight(module)
     return f"{weight.device.type} {str(weight.dtype).removeprefix('torch.')}"
+
+
+def moved(inputs: Mapping[str, NDArray[Any]], module: Any) -> dict[str, Any]:
+    """Put arrays on a module's device as tensors, fractions in its data type."""
+    torch, weight = require("torch"), _weight(module)
+    tensors = {key: torch.from_numpy(each) for key, each in inputs.items()}
+    return {
+        key: each.to(weight.device, weight.dtype if each.is_floating_point() else None)
+        for key, each in tensors.items()
+    }
+
+
+def _weight(module: Any) -> Any:
+    return next(each for each in module.parameters() if each.is_floating_point())
 
 
 def _computes_bfloat16(torch: Any, device: str) -> bool:

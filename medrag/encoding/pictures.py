@@ -1,10 +1,11 @@
 """Pictures through a model: each different one decoded once, ahead of the forward pass."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,10 +13,12 @@ from numpy.typing import NDArray
 from medrag.encoding.ahead import ahead
 from medrag.encoding.batching import Halving
 from medrag.encoding.numerics import chosen_device
-from medrag.encoding.pixels import Inputs
-from medrag.encoding.rows import Rows, different
+from medrag.encoding.rows import Rows, different, unit
 from medrag.images import read_image
-from medrag.records import PICTURED, ImageRef, Passage, Question
+from medrag.records import PICTURED, Embeddings, ImageRef, Passage, Question
+
+# Named arrays of one picture, as a model wants them; those of a batch have one more axis in front.
+Inputs = Mapping[str, NDArray[Any]]
 
 # Of a page or a figure in a PDF; a part of the encoder's name.
 DPI = 144
@@ -73,29 +76,40 @@ def different_pictures(refs: Sequence[ImageRef]) -> tuple[list[ImageRef], list[i
     return [first[place] for place in range(len(first))], order
 
 
+def prepared_by(processor: Any, pixels: NDArray[np.uint8]) -> Inputs:
+    """Run a picture preparation of transformers on one (h, w, 3) RGB picture."""
+    # Said, not guessed: a picture of three rows looks as if its channels came first.
+    found = processor(images=[pixels], return_tensors="pt", input_data_format="channels_last")
+    return {key: np.asarray(each[0]) for key, each in found.items()}
+
+
 def picture_vectors(
-    refs: Sequence[ImageRef],
+    inputs: Sequence[Sequence[ImageRef]],
     *,
     prepared: Callable[[NDArray[np.uint8]], Inputs],
     encoded: Callable[[Inputs], Rows],
     halving: Halving,
-) -> Rows:
-    """Encode pictures, equal ones only once.
+) -> Embeddings:
+    """Encode the pictures of each input as unit rows, equal pictures only once.
 
     Args:
-        refs: at least one.
+        inputs: the pictures of a passage or a question, at least one for each.
         prepared: from (h, w, 3) RGB to what the model wants of one picture; called in threads.
         encoded: from a batch of these to (n, d).
         halving: how many pictures go through the model at once.
 
-    Returns:
-        (len(refs), d) in the order of `refs`.
-
     Raises:
         InputFileError: naming the first picture that cannot be read.
     """
+    refs = [ref for several in inputs for ref in several]
+    lengths = np.array([len(several) for several in inputs], dtype=np.int32)
+    if not refs:
+        # The model itself tells the dimension: configurations name it differently.
+        blank = prepared(np.zeros((32, 32, 3), dtype=np.uint8))
+        return Embeddings(encoded({key: each[None] for key, each in blank.items()})[:0], lengths)
     once, order = different_pictures(refs)
-    return np.concatenate([*_batches(once, prepared, encoded, halving)])[order]
+    rows = np.concatenate([*_batches(once, prepared, encoded, halving)])[order]
+    return Embeddings(unit(rows), lengths)
 
 
 def _batches(

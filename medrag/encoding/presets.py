@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -124,7 +124,7 @@ def preset_of(row: Any, place: str) -> Preset:
     for key, each in known.items():
         if key not in row and each.default is MISSING and each.default_factory is MISSING:
             raise RecipeError(f"{place}: lacks the key {key!r}")
-    values = {key: _value(key, value, place) for key, value in row.items()}
+    values = {key: _value(key, value, f"{place}, {key}") for key, value in row.items()}
     for key in values.get("differs", {}):
         if key not in values:
             raise RecipeError(f"{place}: 'differs' names {key!r}, which the row does not hold")
@@ -136,39 +136,28 @@ def preset_of(row: Any, place: str) -> Preset:
     return preset
 
 
-_CHOICES: Mapping[str, tuple[str, ...]] = {
-    "kind": get_args(EncoderKind),
-    "loads": get_args(Loads),
-    "gate": get_args(Gate),
-    "score": get_args(Score),
-    "evidence": get_args(Evidence),
-    "side": get_args(Side),
-}
-
-
 def _value(key: str, value: Any, place: str) -> Any:
-    """Check one value, and turn lists into tuples."""
-    place = f"{place}, {key}"
-    if key in _CHOICES:
-        return _chosen(value, _CHOICES[key], place)
-    if key in _CHECKS:
-        return _CHECKS[key](value, place)
-    return _text(value, place)
+    check: Callable[[Any, str], Any] = _CHECKS.get(key, _text)
+    return check(value, place)
 
 
-def _domains(value: Any, place: str) -> tuple[str, ...]:
-    return tuple(_chosen(each, get_args(Domain), place) for each in _listed(value, place))
+def _chosen(value: Any, place: str, *, known: tuple[str, ...]) -> str:
+    if value not in known:
+        raise RecipeError(f"{place}: expected one of {', '.join(known)}, got {value!r}")
+    return str(value)
 
 
-def _names(value: Any, place: str) -> tuple[str, ...]:
-    return tuple(_text(each, place) for each in _listed(value, place))
+def _several(value: Any, place: str, *, each: Callable[[Any, str], Any]) -> tuple[Any, ...]:
+    if not isinstance(value, list) or not value:
+        raise RecipeError(f"{place}: expected a list, got {value!r}")
+    return tuple(each(one, place) for one in value)
 
 
 def _sides(value: Any, place: str) -> tuple[int, ...]:
-    return tuple(_size(side, place) for side in (value if isinstance(value, list) else [value] * 2))
+    return _several(value if isinstance(value, list) else [value] * 2, place, each=_size)
 
 
-def _options(value: Any, place: str) -> dict[str, Any]:
+def _mapping(value: Any, place: str) -> dict[str, Any]:
     if not isinstance(value, Mapping):
         raise RecipeError(f"{place}: expected a mapping, got {value!r}")
     return dict(value)
@@ -176,19 +165,7 @@ def _options(value: Any, place: str) -> dict[str, Any]:
 
 def _differs(value: Any, place: str) -> dict[str, str]:
     known = get_args(Evidence)
-    return {key: _chosen(each, known, place) for key, each in _options(value, place).items()}
-
-
-def _listed(value: Any, place: str) -> list[Any]:
-    if not isinstance(value, list) or not value:
-        raise RecipeError(f"{place}: expected a list, got {value!r}")
-    return value
-
-
-def _chosen(value: Any, known: tuple[str, ...], place: str) -> str:
-    if value not in known:
-        raise RecipeError(f"{place}: expected one of {', '.join(known)}, got {value!r}")
-    return str(value)
+    return {key: _chosen(one, place, known=known) for key, one in _mapping(value, place).items()}
 
 
 def _size(value: Any, place: str) -> int:
@@ -203,12 +180,19 @@ def _text(value: Any, place: str) -> str:
     return value
 
 
+# What turns a value of a row into one of a preset; words where a key is not named.
 _CHECKS: Mapping[str, Callable[[Any, str], Any]] = {
-    "domains": _domains,
-    "aliases": _names,
-    "needs": _names,
+    "kind": partial(_chosen, known=get_args(EncoderKind)),
+    "loads": partial(_chosen, known=get_args(Loads)),
+    "gate": partial(_chosen, known=get_args(Gate)),
+    "score": partial(_chosen, known=get_args(Score)),
+    "evidence": partial(_chosen, known=get_args(Evidence)),
+    "side": partial(_chosen, known=get_args(Side)),
+    "domains": partial(_several, each=partial(_chosen, known=get_args(Domain))),
+    "aliases": partial(_several, each=_text),
+    "needs": partial(_several, each=_text),
     "image": _sides,
-    "options": _options,
+    "options": _mapping,
     "differs": _differs,
     "d": _size,
     "tokens": _size,

@@ -3,16 +3,16 @@
 import hashlib
 from collections.abc import Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
-from medrag.encoding.batching import Halving, check_sizes
-from medrag.encoding.loading import chosen_folder
-from medrag.encoding.numerics import Dtype, check_dtype, chosen_device, numerics_of
+from medrag.encoding.batching import check_sizes
+from medrag.encoding.numerics import Dtype, check_dtype, numerics_of
 from medrag.encoding.rows import means
-from medrag.encoding.text.running import text_vectors, token_budget
+from medrag.encoding.text.running import text_batches, text_vectors
 from medrag.encoding.text.sentence_transformers import TaskModel, load
-from medrag.encoding.text.texts import Text, passage_text, question_text
-from medrag.encoding.weights import content_name
+from medrag.encoding.text.texts import passage_texts, question_texts
+from medrag.encoding.weights import chosen_folder, content_name
 from medrag.protocols import Side
 from medrag.records import Embeddings, Passage, Question
 
@@ -82,10 +82,9 @@ class SentenceEncoder:
     @cached_property
     def name(self) -> str:
         """Content of weights and configuration (with pooling, prompts and length), and texts."""
-        parts = [content_name(chosen_folder(self.model, self.revision, "sentence"))]
+        parts = [content_name(self._folder)]
         if self.question_model is not None:
-            asked = chosen_folder(self.question_model, self.question_revision, "sentence")
-            parts.append(f"questions:{content_name(asked)}")
+            parts.append(f"questions:{content_name(self._question_folder)}")
         prompts = (self.question_prompt, self.passage_prompt)
         if prompts != (None, None):
             digest = hashlib.sha256(repr(prompts).encode()).hexdigest()
@@ -103,7 +102,8 @@ class SentenceEncoder:
 
     def encode_passages(self, passages: Sequence[Passage]) -> Embeddings:
         """Encode texts under their titles: one vector per window, in passage order."""
-        return self._encoded(self._passages, [passage_text(passage) for passage in passages])
+        texts = passage_texts(passages)
+        return text_vectors(self._passages, texts, normalised=self.normalised)
 
     def encode_questions(self, questions: Sequence[Question], side: Side) -> Embeddings:
         """Encode texts with their options: one vector per question.
@@ -111,35 +111,36 @@ class SentenceEncoder:
         Raises:
             ValueError: if the images of the questions are asked for.
         """
-        if side != "text":
-            raise ValueError(f"a sentence encoder reads texts, not the side {side!r}")
-        found = self._encoded(self._questions, [question_text(each) for each in questions])
+        texts = question_texts(questions, side)
+        found = text_vectors(self._questions, texts, normalised=self.normalised)
         return means(found, normalised=self.normalised)
 
-    def _encoded(self, model: TaskModel, texts: Sequence[Text]) -> Embeddings:
-        return text_vectors(model, texts, halving=self._halving, normalised=self.normalised)
+    @cached_property
+    def _folder(self) -> Path:
+        return chosen_folder(self.model, self.revision, "sentence")
 
     @cached_property
-    def _halving(self) -> Halving:
-        return Halving(budget=self.batch_tokens or token_budget(chosen_device(self.device)))
+    def _question_folder(self) -> Path:
+        if self.question_model is None:
+            return self._folder
+        return chosen_folder(self.question_model, self.question_revision, "sentence")
 
     @cached_property
     def _passages(self) -> TaskModel:
-        model = self._loaded(self.model, self.revision)
-        return TaskModel(model=model, task="document", prompt=self.passage_prompt)
+        model, batches = self._loaded(self._folder), text_batches(self.batch_tokens, self.device)
+        return TaskModel(self._folder, model, "document", batches, prompt=self.passage_prompt)
 
     @cached_property
     def _questions(self) -> TaskModel:
-        if self.question_model is None:
-            model = self._passages.model
-        else:
-            model = self._loaded(self.question_model, self.question_revision)
-        return TaskModel(model=model, task="query", prompt=self.question_prompt)
+        folder, one = self._question_folder, self.question_model is None
+        model = self._passages.model if one else self._loaded(folder)
+        batches = text_batches(self.batch_tokens, self.device)
+        return TaskModel(folder, model, "query", batches, prompt=self.question_prompt)
 
-    def _loaded(self, model: str, revision: str | None) -> Any:
+    def _loaded(self, folder: Path) -> Any:
         return load(
             "SentenceTransformer",
-            chosen_folder(model, revision, "sentence"),
+            folder,
             device=self.device,
             dtype=self.dtype,
             trust_remote_code=self.trust_remote_code,

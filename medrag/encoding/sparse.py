@@ -2,20 +2,20 @@
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from medrag.encoding.batching import Halving, check_sizes
-from medrag.encoding.loading import chosen_folder
-from medrag.encoding.numerics import Dtype, check_dtype, chosen_device, numerics_of
+from medrag.encoding.batching import check_sizes
+from medrag.encoding.numerics import Dtype, check_dtype, numerics_of
 from medrag.encoding.rows import different
 from medrag.encoding.text.reading import Window
-from medrag.encoding.text.running import through, token_budget
-from medrag.encoding.text.sentence_transformers import TaskModel, load
-from medrag.encoding.text.texts import Text, passage_text, question_text
-from medrag.encoding.weights import content_name
+from medrag.encoding.text.running import text_batches, through
+from medrag.encoding.text.sentence_transformers import Task, TaskModel, load
+from medrag.encoding.text.texts import Text, passage_texts, question_texts
+from medrag.encoding.weights import chosen_folder, content_name
 from medrag.extras import require
 from medrag.protocols import Side
 from medrag.records import Passage, Question, SparseEmbeddings
@@ -78,8 +78,9 @@ class SparseTextEncoder:
     @cached_property
     def name(self) -> str:
         """Content of weights and configuration, and which texts and terms are read."""
-        content = content_name(chosen_folder(self.model, self.revision, "sparse"))
-        return f"{content}/{_TEXTS}" + (f"/top{self.terms}" if self.terms else "")
+        return f"{content_name(self._folder)}/{_TEXTS}" + (
+            f"/top{self.terms}" if self.terms else ""
+        )
 
     @property
     def numerics(self) -> str:
@@ -92,7 +93,7 @@ class SparseTextEncoder:
 
     def encode_passages(self, passages: Sequence[Passage]) -> SparseEmbeddings:
         """Encode texts under their titles."""
-        return self._encoded(self._passages, [passage_text(passage) for passage in passages])
+        return self._encoded(self._passages, passage_texts(passages))
 
     def encode_questions(self, questions: Sequence[Question], side: Side) -> SparseEmbeddings:
         """Encode texts with their options.
@@ -100,9 +101,8 @@ class SparseTextEncoder:
         Raises:
             ValueError: if the images of the questions are asked for.
         """
-        if side != "text":
-            raise ValueError(f"a sparse encoder reads texts, not the side {side!r}")
-        return self._encoded(self._questions, [question_text(each) for each in questions])
+        texts = question_texts(questions, side)
+        return self._encoded(self._questions, texts)
 
     def _encoded(self, model: TaskModel, texts: Sequence[Text]) -> SparseEmbeddings:
         once, order = different(texts)
@@ -111,7 +111,7 @@ class SparseTextEncoder:
             return _heaviest(model.run(batch), self._kept)
 
         found: list[_Row] = []
-        for chunk in through(once, read=model.read, run=run, halving=self._halving):
+        for chunk in through(model, once, run):
             rows: dict[int, _Row] = {}
             for places, several in chunk.batches:
                 rows.update(zip(places, several, strict=True))
@@ -124,15 +124,14 @@ class SparseTextEncoder:
         return self.terms or self._loaded.max_active_dims
 
     @cached_property
-    def _halving(self) -> Halving:
-        # The scores of all terms stand in memory at once: half of what other encoders take.
-        return Halving(budget=self.batch_tokens or token_budget(chosen_device(self.device)) // 2)
+    def _folder(self) -> Path:
+        return chosen_folder(self.model, self.revision, "sparse")
 
     @cached_property
     def _loaded(self) -> Any:
         return load(
             "SparseEncoder",
-            chosen_folder(self.model, self.revision, "sparse"),
+            self._folder,
             device=self.device,
             dtype=self.dtype,
             trust_remote_code=self.trust_remote_code,
@@ -140,11 +139,16 @@ class SparseTextEncoder:
 
     @cached_property
     def _passages(self) -> TaskModel:
-        return TaskModel(model=self._loaded, task="document")
+        return self._model("document")
 
     @cached_property
     def _questions(self) -> TaskModel:
-        return TaskModel(model=self._loaded, task="query")
+        return self._model("query")
+
+    def _model(self, task: Task) -> TaskModel:
+        # The scores of all terms stand in memory at once: half of what other encoders take.
+        batches = text_batches(self.batch_tokens, self.device, share=2)
+        return TaskModel(self._folder, self._loaded, task, batches)
 
 
 def largest(rows: Sequence[_Row], kept: int | None = None) -> _Row:

@@ -8,10 +8,12 @@ transformers, sentence-transformers and open_clip do, which takes tensors and re
 import hashlib
 import importlib.util
 import json
+from collections.abc import Collection
 from fnmatch import fnmatchcase as fnmatch
 from pathlib import Path
 from typing import Any
 
+from medrag.encoding.presets import EncoderKind, Preset, find
 from medrag.errors import RecipeError
 from medrag.extras import require
 
@@ -33,6 +35,43 @@ _HUB_FILES = [
     "*.metadata",
 ]  # fmt: skip
 _CHUNK = 1 << 22
+
+
+def chosen_preset(model: str, kind: EncoderKind) -> Preset | None:
+    """Give the preset that a name means; None for a folder, or the hub id of another model.
+
+    Raises:
+        RecipeError: if it must be served, or is of another kind of encoder, which would give other
+            vectors than it was trained for.
+    """
+    preset = None if Path(model).expanduser().is_dir() else find(model)
+    if preset is None or preset.kind == kind:
+        return preset
+    if preset.serve is not None:
+        raise RecipeError(
+            f"{preset.name} cannot be loaded here; serve it and use an encoder of kind 'remote': "
+            f"{preset.serve}"
+        )
+    raise RecipeError(f"{model} is an encoder of kind {preset.kind!r}, not {kind!r}")
+
+
+def chosen_folder(
+    model: str, revision: str | None, kind: EncoderKind, *, passages: bool = True
+) -> Path:
+    """Find the files of a model, by preset, hub id or folder.
+
+    Args:
+        passages: of a preset with two towers, that of passages, else that of questions.
+
+    Raises:
+        RecipeError: as `chosen_preset` and `model_folder`.
+    """
+    preset = chosen_preset(model, kind)
+    if preset is None:
+        return model_folder(model, revision)
+    # Either hub id names the pair: passages read by the tower of questions find nothing.
+    tower = preset.passage_model if passages and preset.passage_model else preset.model
+    return model_folder(tower or model, revision)
 
 
 def model_folder(model: str, revision: str | None = None) -> Path:
@@ -68,14 +107,41 @@ def content_name(place: Path) -> str:
     Raises:
         RecipeError: if the folder holds no weights that can be read.
     """
-    digest = hashlib.sha256()
     if place.is_file():
+        digest = hashlib.sha256()
         _add(digest, place)
         return f"checkpoint-{digest.hexdigest()[:16]}"
-    for path in _files(place):
-        digest.update(f"{path.relative_to(place).as_posix()}\n".encode())
-        _add(digest, path)
-    return f"{_architecture(place)}-{digest.hexdigest()[:16]}"
+    told = {*weight_files(place), *config_files(place)}
+    return f"{_architecture(place)}-{_hashed(place, told)}"
+
+
+def configuration_name(folder: Path) -> str:
+    """Name a model whose weights lie elsewhere by its configuration and tokenizer alone."""
+    return f"{_architecture(folder)}-{_hashed(folder, config_files(folder))}"
+
+
+def weight_files(folder: Path) -> list[Path]:
+    """Find the files of weights, in the one format that is read where there are several.
+
+    Raises:
+        RecipeError: if there are none.
+    """
+    for form in _FORMATS:
+        if found := [
+            path
+            for path in _matching(folder, form)
+            if not _EXPORTS & {*path.relative_to(folder).parts}
+        ]:
+            return found
+    raise RecipeError(
+        f"{folder} holds no weights ({' or '.join(_FORMATS)}); "
+        "name the folder that a model was saved to, or downloaded into"
+    )
+
+
+def config_files(folder: Path) -> list[Path]:
+    """Find the files beside the weights that change a vector."""
+    return _matching(folder, *_CONFIGS)
 
 
 def holds_weights(folder: Path) -> bool:
@@ -87,15 +153,20 @@ def configuration(path: Path) -> dict[str, Any]:
     """Read a JSON object that lies beside weights; empty where there is none.
 
     Raises:
-        RecipeError: if the file is not JSON.
+        RecipeError: if the file is not a JSON object.
     """
     if not path.is_file():
         return {}
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise RecipeError(f"{path} is not JSON: {error}") from error
-    return values if isinstance(values, dict) else {}
+    except (ValueError, RecursionError) as error:
+        raise RecipeError(f"{path} is not JSON ({error}); get the model's files again") from error
+    if not isinstance(values, dict):
+        raise RecipeError(
+            f"{path} holds {type(values).__name__}, expected a JSON object; get the model's files "
+            "again"
+        )
+    return values
 
 
 def _add(digest: "hashlib._Hash", path: Path) -> None:
@@ -104,22 +175,20 @@ def _add(digest: "hashlib._Hash", path: Path) -> None:
             digest.update(chunk)
 
 
-def _files(folder: Path) -> list[Path]:
-    listed = [path for path in folder.rglob("*") if path.is_file()]
-    weights: list[Path] = []
-    for form in _FORMATS:
-        weights = weights or [
-            path
-            for path in listed
-            if fnmatch(path.name, form) and not _EXPORTS & {*path.relative_to(folder).parts}
-        ]
-    if not weights:
-        raise RecipeError(
-            f"{folder} holds no weights ({' or '.join(_FORMATS)}); "
-            "name the folder that a model was saved to, or downloaded into"
-        )
-    configs = [path for path in listed if any(fnmatch(path.name, form) for form in _CONFIGS)]
-    return sorted({*weights, *configs}, key=lambda path: path.relative_to(folder).as_posix())
+def _matching(folder: Path, *forms: str) -> list[Path]:
+    return [
+        path
+        for path in folder.rglob("*")
+        if any(fnmatch(path.name, form) for form in forms) and path.is_file()
+    ]
+
+
+def _hashed(folder: Path, paths: Collection[Path]) -> str:
+    digest = hashlib.sha256()
+    for name, path in sorted((path.relative_to(folder).as_posix(), path) for path in paths):
+        digest.update(f"{name}\n".encode())
+        _add(digest, path)
+    return digest.hexdigest()[:16]
 
 
 def _architecture(folder: Path) -> str:

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from medrag.encoding import loading
-from medrag.encoding.loading import auto_model, chosen_folder, chosen_preset, quietly
+from medrag.encoding import weights
+from medrag.encoding.loading import auto_model, reading
+from medrag.encoding.weights import chosen_folder, chosen_preset
 from medrag.errors import RecipeError
 
 
@@ -42,25 +43,25 @@ def test_a_preset_stands_for_its_hub_id_and_other_ids_for_themselves(
         asked.append((name, revision))
         return Path()
 
-    monkeypatch.setattr(loading, "model_folder", model_folder)
+    monkeypatch.setattr(weights, "model_folder", model_folder)
     chosen_folder("colqwen2", "v1", "page")
     chosen_folder("someone/else", None, "page")
     assert asked == [("vidore/colqwen2-v1.0-hf", "v1"), ("someone/else", None)]
 
 
 def test_a_folder_that_transformers_cannot_read_is_named(tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match=f"{tmp_path} cannot be loaded by transformers"):
+    with pytest.raises(RecipeError, match=f"{tmp_path} holds no weights"):
         auto_model(tmp_path, device="cpu", trust_remote_code=False)
 
 
 @pytest.mark.parametrize("shown", [True, False])
-def test_progress_bars_are_afterwards_as_they_were(shown: bool) -> None:
+def test_progress_bars_are_afterwards_as_they_were(shown: bool, tmp_path: Path) -> None:
     from transformers.utils import logging
 
     before = logging.is_progress_bar_enabled()
     try:
         (logging.enable_progress_bar if shown else logging.disable_progress_bar)()
-        with quietly():
+        with reading(tmp_path, "anything"):
             assert not logging.is_progress_bar_enabled()
         assert logging.is_progress_bar_enabled() == shown
     finally:

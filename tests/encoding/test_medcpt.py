@@ -6,7 +6,7 @@ import pytest
 import torch
 import transformers
 
-from medrag.encoding import loading
+from medrag.encoding import weights
 from medrag.encoding.medcpt import MedCptEncoder
 from medrag.errors import RecipeError
 from medrag.records import Question
@@ -122,7 +122,7 @@ def test_a_preset_names_both_towers(model: str, monkeypatch: pytest.MonkeyPatch)
         asked.append(name)
         return Path(name)
 
-    monkeypatch.setattr(loading, "model_folder", model_folder)
+    monkeypatch.setattr(weights, "model_folder", model_folder)
     encoder = MedCptEncoder(model=model, question_model=model)
     assert [encoder._folder(passages=side).name for side in (True, False)] == [
         "MedCPT-Article-Encoder",
@@ -137,23 +137,6 @@ def test_models_of_different_dimensions_do_not_fit(
     other = save_bert(tmp_path / "small", d=D // 2)
     with pytest.raises(RecipeError, match=r"16 dimensions, but .* has 32"):
         tiny((folders[0], other)).encode_questions([Question("bone")], "text")
-
-
-def test_weights_that_are_a_pickle_are_loaded_without_running_it(tmp_path: Path) -> None:
-    import pickle
-
-    folder = Path(save_bert(tmp_path / "model"))
-    (folder / "model.safetensors").unlink()
-    ran = tmp_path / "ran"
-
-    class Harm:
-        def __reduce__(self) -> tuple[object, ...]:
-            return (Path.touch, (ran,))
-
-    torch.save({"weight": Harm()}, folder / "pytorch_model.bin")
-    with pytest.raises((pickle.UnpicklingError, RecipeError)):
-        tiny((str(folder), str(folder))).encode_passages([passage("bone")])
-    assert not ran.exists()
 
 
 @pytest.mark.parametrize("option", ["passage_tokens", "question_tokens", "batch_tokens"])

@@ -21,7 +21,7 @@ Inputs = Mapping[str, NDArray[Any]]
 
 
 class Spy:
-    """A model whose vector is the mean colour; it counts what it is given."""
+    """A model whose vector is the mean colour, and 1; it counts what it is given."""
 
     def __init__(self, *, most: int = 100) -> None:
         self.most = most
@@ -37,13 +37,21 @@ class Spy:
         self.batches.append(len(inputs["colour"]))
         if len(inputs["colour"]) > self.most:
             raise RuntimeError("out of memory")
-        return np.asarray(inputs["colour"], dtype=np.float32)
+        ones = np.ones((len(inputs["colour"]), 1))
+        return np.concatenate([inputs["colour"], ones], axis=1, dtype=np.float32)
 
 
 def encoded(refs: list[ImageRef], spy: Spy, *, budget: int = 4) -> NDArray[np.float32]:
-    return picture_vectors(
-        refs, prepared=spy.prepared, encoded=spy.encoded, halving=Halving(budget=budget)
+    found = picture_vectors(
+        [[ref] for ref in refs],
+        prepared=spy.prepared,
+        encoded=spy.encoded,
+        halving=Halving(budget=budget),
     )
+    assert found.lengths.tolist() == [1] * len(refs)
+    np.testing.assert_allclose(np.linalg.norm(found.values, axis=1), 1, atol=1e-6)
+    # The last number was 1 before the row was made unit.
+    return found.values[:, :3] / found.values[:, 3:]
 
 
 def kinds(folder: Path) -> dict[str, tuple[Path, NDArray[np.float64]]]:

@@ -9,9 +9,12 @@ from typing import Literal, get_args
 import numpy as np
 
 from medrag.encoding.batching import Halving, check_sizes
-from medrag.encoding.clip.source import ClipSource, clip_source, source_name, towers_of
+from medrag.encoding.clip.open_clip import OpenClipTowers
+from medrag.encoding.clip.source import ClipSource, clip_source, source_name, tower_name
 from medrag.encoding.clip.towers import Towers
-from medrag.encoding.numerics import Dtype, check_dtype, chosen_device
+from medrag.encoding.clip.transformers import TransformersTowers
+from medrag.encoding.loading import pixel_backend
+from medrag.encoding.numerics import Dtype, check_dtype
 from medrag.encoding.pictures import (
     DPI,
     asked_pictures,
@@ -20,10 +23,9 @@ from medrag.encoding.pictures import (
     picture_vectors,
     pictures_of,
 )
-from medrag.encoding.pixels import pixel_backend
 from medrag.encoding.rows import Rows, different, means, unit
 from medrag.encoding.text.parts import in_parts
-from medrag.encoding.text.running import token_budget
+from medrag.encoding.text.running import text_batches
 from medrag.encoding.text.texts import question_text
 from medrag.protocols import Side
 from medrag.records import Embeddings, ImageRef, Passage, Question
@@ -117,7 +119,7 @@ class ClipEncoder:
     def name(self) -> str:
         """Content of weights and configuration, back end, side, rules of texts."""
         source = self._source
-        told = [_TEXTS, self.template, source.text_tower, source.tokens]
+        told = [_TEXTS, self.template, tower_name(source), source.tokens]
         prompts = hashlib.sha256(json.dumps(told).encode()).hexdigest()[:8]
         library = "open_clip" if source.open_clip else pixel_backend()
         side = f"pictures-dpi{DPI}" if self.passages == "image" else "texts"
@@ -152,9 +154,7 @@ class ClipEncoder:
         """
         if self.passages == "text":
             return self._text_parts([passage.text for passage in passages])
-        each = [pictures_of(passage) for passage in passages]
-        rows = self._of_pictures([ref for refs in each for ref in refs])
-        return Embeddings(rows, np.array([len(refs) for refs in each], dtype=np.int32))
+        return self._pictures([pictures_of(passage) for passage in passages])
 
     def encode_questions(self, questions: Sequence[Question], side: Side) -> Embeddings:
         """Encode texts with their options, or pictures.
@@ -168,23 +168,21 @@ class ClipEncoder:
             return means(found, normalised=True) if self.long_text == "mean" else found
         if side != "image":
             raise ValueError(f"side must be 'text' or 'image', got {side!r}")
-        each = [asked_pictures(question) for question in questions]
-        rows = self._of_pictures([ref for refs in each for ref in refs])
-        lengths = np.array([len(refs) for refs in each], dtype=np.int32)
-        return means(Embeddings(rows, lengths), normalised=True)
+        found = self._pictures([asked_pictures(question) for question in questions])
+        return means(found, normalised=True)
 
     def encode_texts(self, texts: Sequence[str]) -> Rows:
         """Encode texts such as class descriptions, one vector each: the mean of their parts."""
         return means(self._text_parts(texts), normalised=True).values
 
-    def _of_pictures(self, refs: Sequence[ImageRef]) -> Rows:
-        if not refs:
-            return np.zeros((0, self._d), dtype=np.float32)
+    def _pictures(self, each: Sequence[Sequence[ImageRef]]) -> Embeddings:
         towers = self._loaded
-        rows = picture_vectors(
-            refs, prepared=towers.prepared, encoded=towers.pictures, halving=self._pictures
+        return picture_vectors(
+            each,
+            prepared=towers.prepared,
+            encoded=towers.pictures,
+            halving=self._picture_batches,
         )
-        return unit(rows)
 
     def _text_parts(self, texts: Sequence[str]) -> Embeddings:
         """Encode each text as the parts that fit; each different part goes through once."""
@@ -201,11 +199,11 @@ class ClipEncoder:
         lengths = np.array([len(several) for several in parts], dtype=np.int32)
         each = [form.replace("{}", part) for several in parts for part in several]
         if not each:
-            return Embeddings(np.zeros((0, self._d), dtype=np.float32), lengths)
+            return Embeddings(towers.texts([""])[:0], lengths)
         once, order = different(each)
         costs = [n + 2 for n in towers.count(once)]
         rows: dict[int, Rows] = {}
-        for batch, found in self._texts.run(
+        for batch, found in self._text_batches.run(
             lambda batch: towers.texts([once[place] for place in batch]), costs
         ):
             rows.update(zip(batch, found, strict=True))
@@ -226,19 +224,13 @@ class ClipEncoder:
 
     @cached_property
     def _loaded(self) -> Towers:
-        return towers_of(self._source, device=self.device, dtype=self.dtype)
+        towers = OpenClipTowers if self._source.open_clip else TransformersTowers
+        return towers(self._source, device=self.device, dtype=self.dtype)
 
     @cached_property
-    def _pictures(self) -> Halving:
+    def _picture_batches(self) -> Halving:
         return picture_batches(self.batch_size, self.device)
 
     @cached_property
-    def _texts(self) -> Halving:
-        return Halving(budget=self.batch_tokens or token_budget(chosen_device(self.device)))
-
-    @cached_property
-    def _d(self) -> int:
-        """Numbers in a vector, as the model gives them: configurations name them differently."""
-        towers = self._loaded
-        blank = towers.prepared(np.zeros((32, 32, 3), dtype=np.uint8))
-        return int(towers.pictures({key: each[None] for key, each in blank.items()}).shape[1])
+    def _text_batches(self) -> Halving:
+        return text_batches(self.batch_tokens, self.device)

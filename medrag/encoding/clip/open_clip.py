@@ -2,60 +2,48 @@
 
 from collections.abc import Sequence
 from functools import cached_property
-from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from medrag.encoding.clip.source import CONFIG, ClipSource, folder_of
 from medrag.encoding.clip.towers import scalar, vectors_of
+from medrag.encoding.loading import check_held, check_words, reading
 from medrag.encoding.numerics import Dtype, chosen_device, chosen_dtype, numerics_of
-from medrag.encoding.pixels import Inputs
+from medrag.encoding.pictures import Inputs
 from medrag.encoding.weights import configuration
-from medrag.errors import RecipeError
 from medrag.extras import require
 
-CONFIG = "open_clip_config.json"
 # Length of a text tower that is given by name, as the biomedical ones were trained.
 _TOWER_TOKENS = 256
 
 
 class OpenClipTowers:
-    """The towers of an open_clip checkpoint; see `Towers`.
+    """The towers of an open_clip checkpoint; see `Towers`."""
 
-    Args:
-        source: a folder with `open_clip_config.json`, or a file of weights.
-        architecture: of open_clip; must be given for a file.
-        text_tower: hub id or folder of the transformers model that reads texts, where the
-            architecture does not say it.
-        tokens: of a text at most, with the model's marks; None for what the checkpoint says.
-
-    Raises:
-        RecipeError: if it cannot be loaded.
-    """
-
-    def __init__(
-        self,
-        source: Path,
-        *,
-        architecture: str | None,
-        text_tower: str | None,
-        device: str | None,
-        dtype: Dtype,
-        tokens: int | None,
-    ) -> None:
-        library, torch = require("open_clip", extra="clip"), require("torch")
-        self._source = source
-        self._model = _model(library, source, architecture, text_tower, tokens)
+    def __init__(self, source: ClipSource, *, device: str | None, dtype: Dtype) -> None:
+        self._path = source.path
+        expected, text = f"{source.architecture or 'a model'} of open_clip", _text_settings(source)
+        if tower := text.get("hf_model_name"):
+            # Not of this folder: open_clip asks the hub for it.
+            expected += f" (its text tower needs: hf download {tower} config.json)"
+        if source.path.is_dir():
+            check_held(source.path, expected, configs=(CONFIG,))
+        if text.get("hf_tokenizer_name"):
+            check_words(source.path)
+        if tower_folder := folder_of(source.text_tower):
+            check_words(tower_folder)
+        with reading(source.path, expected):
+            self._model = _model(source)
+            transform = require("open_clip.transform", extra="clip")
+            told = transform.PreprocessCfg(**self._model.visual.preprocess_cfg)
+            self._transform = transform.image_transform_v2(told, is_train=False)
+            self._tokenizer = _tokenizer(source)
         self.logit_scale = scalar(getattr(self._model, "logit_scale", None), exponential=True)
         self.logit_bias = scalar(getattr(self._model, "logit_bias", None), exponential=False)
         place = chosen_device(device)
-        self._model = self._model.to(place, chosen_dtype(torch, dtype, place)).eval()
-        transform = require("open_clip.transform", extra="clip")
-        told = transform.PreprocessCfg(**self._model.visual.preprocess_cfg)
-        self._transform = transform.image_transform_v2(told, is_train=False)
-        self._tokenizer = _tokenizer(library, source, architecture, text_tower, tokens)
+        self._model = self._model.to(place, chosen_dtype(require("torch"), dtype, place)).eval()
         self._length = int(self._tokenizer.context_length)
         # A tower of transformers masks its padding, so that it needs no more of it than the batch.
         self._padded = not hasattr(getattr(self._model, "text", None), "pooler")
@@ -74,7 +62,7 @@ class OpenClipTowers:
         weight = next(self._model.parameters())
         pixels = torch.from_numpy(inputs["pixel_values"]).to(weight.device, weight.dtype)
         with torch.inference_mode():
-            return vectors_of(self._model.encode_image(pixels), str(self._source))
+            return vectors_of(self._model.encode_image(pixels), str(self._path))
 
     def count(self, texts: Sequence[str]) -> list[int]:
         inner = getattr(self._tokenizer, "tokenizer", None)
@@ -90,70 +78,49 @@ class OpenClipTowers:
             tokens = tokens[:, : int(used)]
         with require("torch").inference_mode():
             found = self._model.encode_text(tokens.to(next(self._model.parameters()).device))
-        return vectors_of(found, str(self._source))
+        return vectors_of(found, str(self._path))
 
 
-def _model(
-    library: Any, source: Path, architecture: str | None, text_tower: str | None, tokens: int | None
-) -> Any:
-    named = architecture if source.is_file() else f"local-dir:{source}"
+def _model(source: ClipSource) -> Any:
+    is_file = source.path.is_file()
     options: dict[str, Any] = {}
-    if text_tower is not None:
+    if source.text_tower is not None:
         options = {
             "force_custom_text": True,
             "text_cfg": {
-                "hf_model_name": text_tower,
+                "hf_model_name": source.text_tower,
                 "hf_model_pretrained": False,
                 "hf_proj_type": "mlp",
                 "hf_pooler_type": "cls_last_hidden_state_pooler",
-                "context_length": tokens or _TOWER_TOKENS,
+                "context_length": source.tokens or _TOWER_TOKENS,
             },
         }
-    try:
-        return library.create_model(
-            named,
-            pretrained=str(source) if source.is_file() else None,
-            weights_only=True,
-            require_pretrained=True,
-            **options,
-        )
-    except (OSError, RuntimeError, ValueError, KeyError, AssertionError) as error:
-        raise RecipeError(_trouble(source, architecture, error)) from error
-    except UnpicklingError as error:
-        raise RecipeError(
-            f"{source} is no plain file of weights (it would run code when read); "
-            "ask its authors for a state dictionary, or save one from their own code"
-        ) from error
-
-
-def _trouble(source: Path, architecture: str | None, error: Exception) -> str:
-    words = " ".join(str(error).split())[:300]
-    if architecture is not None:
-        return f"{source} does not load as {architecture} of open_clip: {words}"
-    told = configuration(source / CONFIG).get("model_cfg") or {}
-    tower = (told.get("text_cfg") or {}).get("hf_model_name")
-    hint = (
-        f"; its text tower is {tower}, whose configuration must be in the hub's cache: "
-        f"hf download {tower} config.json"
-        if tower and isinstance(error, OSError)
-        else ""
+    return require("open_clip", extra="clip").create_model(
+        _named(source),
+        pretrained=str(source.path) if is_file else None,
+        weights_only=True,
+        require_pretrained=True,
+        **options,
     )
-    return f"{source} does not load in open_clip: {words}{hint}"
 
 
-def _tokenizer(
-    library: Any, source: Path, architecture: str | None, text_tower: str | None, tokens: int | None
-) -> Any:
-    if text_tower is not None:
+def _tokenizer(source: ClipSource) -> Any:
+    if source.text_tower is not None:
         words = require("open_clip.tokenizer", extra="clip")
-        return words.HFTokenizer(text_tower, context_length=tokens or _TOWER_TOKENS)
-    named = architecture if source.is_file() else f"local-dir:{source}"
-    try:
-        return library.get_tokenizer(named, context_length=tokens)
-    except (OSError, ValueError) as error:
-        raise RecipeError(
-            f"{source} lacks the tokenizer that its text tower needs: {str(error).splitlines()[0]}"
-        ) from error
+        return words.HFTokenizer(source.text_tower, context_length=source.tokens or _TOWER_TOKENS)
+    library = require("open_clip", extra="clip")
+    return library.get_tokenizer(_named(source), context_length=source.tokens)
+
+
+def _named(source: ClipSource) -> str:
+    return source.architecture or f"local-dir:{source.path}"
+
+
+def _text_settings(source: ClipSource) -> dict[str, Any]:
+    """Give what the configuration of a folder says of its text tower."""
+    model = configuration(source.path / CONFIG).get("model_cfg")
+    text = model.get("text_cfg") if isinstance(model, dict) else None
+    return text if isinstance(text, dict) else {}
 
 
 def _marks(tokenizer: Any) -> int:

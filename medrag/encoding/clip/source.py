@@ -3,14 +3,18 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from medrag.encoding.clip.open_clip import CONFIG, OpenClipTowers
-from medrag.encoding.clip.towers import Towers
-from medrag.encoding.clip.transformers import TransformersTowers
-from medrag.encoding.loading import chosen_preset
-from medrag.encoding.numerics import Dtype
 from medrag.encoding.presets import PREFIXES
-from medrag.encoding.weights import configuration, content_name, model_folder
+from medrag.encoding.weights import (
+    chosen_preset,
+    configuration,
+    configuration_name,
+    content_name,
+    model_folder,
+)
 from medrag.errors import RecipeError
+
+# What open_clip saves beside weights.
+CONFIG = "open_clip_config.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +25,8 @@ class ClipSource:
         path: of the folder, or of the file.
         open_clip: whether open_clip reads it; else transformers does.
         architecture: of open_clip, for a file.
-        text_tower: hub id or folder, where the architecture does not say it.
+        text_tower: hub id or whole path of the transformers model that reads texts, where the
+            architecture does not say it.
         tokens: of a text at most, with the model's marks; None for what the checkpoint says.
         trusted: whether Python code of the folder may run.
     """
@@ -63,12 +68,13 @@ def clip_source(
         model = preset.model or model
         if checkpoint is None and preset.checkpoint is not None:
             checkpoint = _given(preset.name, preset.model, preset.checkpoint, revision)
+    tower = _tower(text_tower) if text_tower else None
     if checkpoint is not None:
         path = Path(checkpoint).expanduser()
         if not path.is_file():
             raise RecipeError(f"{model}: the file of weights {path} does not exist")
         named = architecture or model
-        return ClipSource(path.resolve(), True, named, text_tower, tokens)
+        return ClipSource(path.resolve(), True, named, tower, tokens)
     folder = model_folder(_without_prefix(model), revision)
     loads_open = preset is not None and preset.loads == "open_clip"
     # Only transformers names an architecture in its configuration.
@@ -79,37 +85,24 @@ def clip_source(
             f"{folder} is no CLIP model: it has neither {CONFIG} nor a config.json with two "
             "towers; give a folder that has, or `checkpoint` with an architecture of open_clip"
         )
-    return ClipSource(folder, is_open, None, text_tower, tokens, trusted)
-
-
-def towers_of(source: ClipSource, *, device: str | None, dtype: Dtype) -> Towers:
-    """Load the towers.
-
-    Raises:
-        RecipeError: if they cannot be loaded.
-    """
-    if source.open_clip:
-        return OpenClipTowers(
-            source.path,
-            architecture=source.architecture,
-            text_tower=source.text_tower,
-            device=device,
-            dtype=dtype,
-            tokens=source.tokens,
-        )
-    return TransformersTowers(
-        source.path,
-        device=device,
-        dtype=dtype,
-        trust_remote_code=source.trusted,
-        tokens=source.tokens,
-    )
+    return ClipSource(folder, is_open, None, tower, tokens, trusted)
 
 
 def source_name(source: ClipSource) -> str:
     """Name weights and configuration by what they hold."""
     content = content_name(source.path)
     return content if source.architecture is None else f"{source.architecture}-{content}"
+
+
+def tower_name(source: ClipSource) -> str | None:
+    """Name the text tower that was given: a folder by what it holds, else the hub id."""
+    folder = folder_of(source.text_tower)
+    return source.text_tower if folder is None else configuration_name(folder)
+
+
+def folder_of(text_tower: str | None) -> Path | None:
+    """Give the folder of a `ClipSource`'s text tower; None for the id of a hub."""
+    return Path(text_tower) if text_tower and Path(text_tower).is_absolute() else None
 
 
 def _given(name: str, model: str | None, file: str, revision: str | None) -> str:
@@ -120,6 +113,20 @@ def _given(name: str, model: str | None, file: str, revision: str | None) -> str
             "`checkpoint`"
         )
     return str(model_folder(model, revision) / file)
+
+
+def _tower(text_tower: str) -> str:
+    """Give the whole path of a folder; the id of a hub stays as it is."""
+    folder = Path(text_tower).expanduser()
+    if folder.is_dir() or folder.is_absolute():
+        folder = model_folder(text_tower)
+        if not (folder / "config.json").is_file():
+            raise RecipeError(
+                f"the text tower {folder} lacks config.json; name the folder of a model that "
+                "transformers saved, or a hub id"
+            )
+        return str(folder)
+    return text_tower
 
 
 def _without_prefix(model: str) -> str:

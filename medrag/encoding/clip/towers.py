@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from medrag.encoding.pixels import Inputs
+from medrag.encoding.pictures import Inputs
 from medrag.errors import RecipeError
 
 

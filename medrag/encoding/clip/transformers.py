@@ -8,47 +8,33 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from medrag.encoding.clip.source import ClipSource
 from medrag.encoding.clip.towers import scalar, vectors_of
-from medrag.encoding.loading import auto_model
-from medrag.encoding.numerics import Dtype, chosen_dtype, numerics_of
-from medrag.encoding.pixels import Inputs, image_processor, moved, prepared
+from medrag.encoding.loading import auto_model, auto_tokenizer, image_processor
+from medrag.encoding.numerics import Dtype, chosen_dtype, moved, numerics_of
+from medrag.encoding.pictures import Inputs, prepared_by
 from medrag.errors import RecipeError
 from medrag.extras import require
 
 # A tokenizer that knows no limit says a number of this size.
 _NO_LIMIT = 100_000
-# Where the words of a tokenizer lie.
-_VOCABULARIES = ("tokenizer.json", "vocab.json", "vocab.txt", "*.model")
 # Methods for pictures and for texts, of transformers and as remote code often has them.
 _METHODS = (("get_image_features", "get_text_features"), ("encode_image", "encode_text"))
 
 
 class TransformersTowers:
-    """The towers of a folder that transformers saved; see `Towers`.
+    """The towers of a folder that transformers saved; see `Towers`."""
 
-    Args:
-        tokens: of a text at most, with the model's marks; None for what the checkpoint says.
-    """
-
-    def __init__(
-        self,
-        folder: Path,
-        *,
-        device: str | None,
-        dtype: Dtype,
-        trust_remote_code: bool,
-        tokens: int | None,
-    ) -> None:
-        self._folder = folder
-        self._model = auto_model(folder, device=device, trust_remote_code=trust_remote_code)
+    def __init__(self, source: ClipSource, *, device: str | None, dtype: Dtype) -> None:
+        self._source = source
+        folder, trusted = source.path, source.trusted
+        self._model = auto_model(folder, device=device, trust_remote_code=trusted)
         # Read before the weights are rounded: half a percent of a logarithm is much of a factor.
         self.logit_scale = scalar(getattr(self._model, "logit_scale", None), exponential=True)
         self.logit_bias = scalar(getattr(self._model, "logit_bias", None), exponential=False)
         self._model.to(chosen_dtype(require("torch"), dtype, self._model.device.type))
         self._methods = _methods(self._model, folder)
-        self._processor = image_processor(folder, trust_remote_code=trust_remote_code)
-        self._trusted = trust_remote_code
-        self._tokens = tokens
+        self._processor = image_processor(folder, trust_remote_code=trusted)
         # CLIP masks padding; all others were trained on texts of one length.
         self._padding = True if self._model.config.model_type == "clip" else "max_length"
 
@@ -61,7 +47,7 @@ class TransformersTowers:
         return numerics_of(self._model)
 
     def prepared(self, pixels: NDArray[np.uint8]) -> Inputs:
-        return prepared(self._processor, pixels)
+        return prepared_by(self._processor, pixels)
 
     def pictures(self, inputs: Inputs) -> NDArray[np.float32]:
         tensors = moved(inputs, self._model)
@@ -70,7 +56,7 @@ class TransformersTowers:
                 found = self._model.encode_image(tensors["pixel_values"])
             else:
                 found = self._model.get_image_features(**tensors)
-        return vectors_of(found, str(self._folder))
+        return vectors_of(found, str(self._source.path))
 
     def count(self, texts: Sequence[str]) -> list[int]:
         found = self._tokenizer(
@@ -93,32 +79,17 @@ class TransformersTowers:
             else:
                 tensors = {key: tensors[key] for key in _text_keys(self._model, tensors)}
                 given = self._model.get_text_features(**tensors)
-        return vectors_of(given, str(self._folder))
+        return vectors_of(given, str(self._source.path))
 
     @cached_property
     def _tokenizer(self) -> Any:
         # Only for texts: the tokenizer of SigLIP needs a library of its own.
-        if not any(any(self._folder.glob(form)) for form in _VOCABULARIES):
-            # transformers would make one without words, and every text the same.
-            raise RecipeError(
-                f"{self._folder} holds no tokenizer for its texts ({', '.join(_VOCABULARIES)}); "
-                "copy it from the model that this one was made of"
-            )
-        try:
-            return require("transformers").AutoTokenizer.from_pretrained(
-                str(self._folder), local_files_only=True, trust_remote_code=self._trusted
-            )
-        except ImportError:
-            require("sentencepiece", extra="clip")
-            raise
-        except (OSError, ValueError) as error:
-            raise RecipeError(
-                f"{self._folder} holds a tokenizer that does not load: {str(error).splitlines()[0]}"
-            ) from error
+        return auto_tokenizer(self._source.path, trust_remote_code=self._source.trusted)
 
     @cached_property
     def _length(self) -> int:
-        return self._tokens or _text_limit(self._model.config, self._tokenizer, self._folder)
+        config, folder = self._model.config, self._source.path
+        return self._source.tokens or _text_limit(config, self._tokenizer, folder)
 
 
 def _methods(model: Any, folder: Path) -> tuple[str, str]:

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from medrag.encoding.ahead import ahead
 from medrag.encoding.batching import Halving, check_sizes
-from medrag.encoding.loading import chosen_folder
 from medrag.encoding.numerics import Dtype, check_dtype, chosen_device, numerics_of
 from medrag.encoding.page.models import PageModel, image_backend, load_model
 from medrag.encoding.page.patches import PatchGrid, patch_grid
@@ -25,8 +24,8 @@ from medrag.encoding.page.tokens import Prepared, TokenVectors, encoded
 from medrag.encoding.pictures import different_pictures
 from medrag.encoding.rows import Rows, different
 from medrag.encoding.text.sentence_transformers import Task
-from medrag.encoding.text.texts import Text, passage_text, question_text
-from medrag.encoding.weights import content_name
+from medrag.encoding.text.texts import Text, passage_texts, question_text, question_texts
+from medrag.encoding.weights import chosen_folder, content_name
 from medrag.errors import InputFileError, RecipeError
 from medrag.extras import require
 from medrag.images import kept_open, read_image
@@ -139,7 +138,7 @@ class PageEncoder:
                 raise ValueError(f"passage {passage.id} has nothing to encode of {self.reads}")
         if self.reads == "texts":
             self._check_modality("text")
-            return self._packed(self._texts([passage_text(each) for each in passages], "document"))
+            return self._packed(self._texts(passage_texts(passages), "document"))
         rows = iter(self._pages([image for passage in passages for image in passage.images]))
         return self._packed(
             [np.concatenate([next(rows) for _ in passage.images]) for passage in passages]
@@ -151,9 +150,7 @@ class PageEncoder:
         Raises:
             ValueError: if the images of the questions are asked for.
         """
-        if side != "text":
-            raise ValueError(f"a page encoder is asked by texts, not by the side {side!r}")
-        return self._packed(self._texts([question_text(each) for each in questions], "query"))
+        return self._packed(self._texts(question_texts(questions, side), "query"))
 
     def similarity_map(
         self, question: Question, passage: Passage, *, image: int = 0

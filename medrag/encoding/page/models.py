@@ -1,36 +1,50 @@
-"""Which class reads a late-interaction model, and what scales its pictures."""
+"""Late-interaction models: by transformers' own classes, or as sentence-transformers saves them."""
 
+import copy
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from threading import Lock
+from typing import Any
 
-from medrag.encoding.numerics import Dtype
-from medrag.encoding.page.multi_vector import MultiVectorModel, is_saved_encoder
-from medrag.encoding.page.native import NATIVE, NativeModel, model_type
+from medrag.encoding.loading import check_held, check_words, reading
+from medrag.encoding.numerics import Dtype, chosen_dtype
+from medrag.encoding.page.tokens import Prepared, TokenVectors, prepared, stacked, token_vectors
+from medrag.encoding.text.reading import Reader
+from medrag.encoding.text.sentence_transformers import Task, load, prompt_of, token_limit
+from medrag.encoding.text.texts import Text, joined
+from medrag.encoding.weights import configuration
 from medrag.errors import RecipeError
 from medrag.extras import require
 
-PageModel = NativeModel | MultiVectorModel
-
+# Classes of transformers, by the model type of config.json, without "ForRetrieval".
+_NATIVE: Mapping[str, str] = {
+    "colpali": "ColPali",
+    "colqwen2": "ColQwen2",
+    "colmodernvbert": "ColModernVBert",
+}
+# Kinds that sentence-transformers reads; the second is PyLate's.
+_SAVED_AS = ("MultiVectorEncoder", "ColBERT")
 _PROCESSORS = ("preprocessor_config.json", "processor_config.json")
+_EXPECTED = "a late-interaction model"
 
 
 def load_model(
     folder: Path, *, device: str, dtype: Dtype, trust_remote_code: bool = False
-) -> PageModel:
+) -> "PageModel":
     """Load a late-interaction model by what its folder holds.
 
     Raises:
-        RecipeError: if the folder holds another kind of model.
+        RecipeError: if the folder holds another kind of model, or is damaged.
     """
-    if is_saved_encoder(folder):
-        return MultiVectorModel(
-            folder=folder, device=device, dtype=dtype, trust_remote_code=trust_remote_code
-        )
-    if model_type(folder) in NATIVE:
-        return NativeModel(folder=folder, device=device, dtype=dtype)
+    kind = str(configuration(folder / "config.json").get("model_type") or "")
+    if _is_saved_encoder(folder):
+        return SavedModel(folder, device, dtype, trust_remote_code=trust_remote_code)
+    if kind in _NATIVE:
+        return NativeModel(folder, device, dtype, family=_NATIVE[kind])
     # sentence-transformers would give any other model a projection of random numbers.
     raise RecipeError(
-        f"{folder} holds no late-interaction model (model type {model_type(folder)!r}); expected "
-        f"one of {', '.join(NATIVE)}, or a MultiVectorEncoder, PyLate or ColBERT model; a model "
+        f"{folder} holds no late-interaction model (model type {kind!r} in config.json); expected "
+        f"one of {', '.join(_NATIVE)}, or a MultiVectorEncoder, PyLate or ColBERT model; a model "
         "with one vector for a text or picture is of the encoder kinds sentence, clip or image"
     )
 
@@ -39,10 +53,137 @@ def image_backend(folder: Path) -> str:
     """Name what scales pictures for a model: "torchvision", "pil", or "none" for one of texts.
 
     The two scale a little differently, so that vectors of one are not those of the other.
+
+    Raises:
+        RecipeError: if the folder says it in a way that is not understood.
     """
     if not any((folder / name).is_file() for name in _PROCESSORS):
         return "none"
-    image_processor = require("transformers").AutoImageProcessor.from_pretrained(
-        folder, local_files_only=True
-    )
+    with reading(folder, f"a preparation of pictures ({' or '.join(_PROCESSORS)})"):
+        image_processor = require("transformers").AutoImageProcessor.from_pretrained(
+            folder, local_files_only=True
+        )
     return "pil" if type(image_processor).__name__.endswith("Pil") else "torchvision"
+
+
+class NativeModel:
+    """ColPali, ColQwen2 or ColModernVBERT by the classes of transformers."""
+
+    # Of passages: their texts are what only questions are made of.
+    modalities: tuple[str, ...] = ("image",)
+
+    def __init__(self, folder: Path, device: str, dtype: Dtype, *, family: str) -> None:
+        library, torch = require("transformers"), require("torch")
+        check_held(folder, _EXPECTED)
+        check_words(folder)
+        with reading(folder, _EXPECTED):
+            processors = getattr(library, f"{family}Processor")
+            self.processor: Any = processors.from_pretrained(folder, local_files_only=True)
+            self.tokenizer: Any = self.processor.tokenizer
+            loaded = getattr(library, f"{family}ForRetrieval").from_pretrained(
+                folder, dtype=chosen_dtype(torch, dtype, device), local_files_only=True
+            )
+            self.d = int(loaded.config.embedding_dim)
+        self.module: Any = loaded.to(device).eval()
+        self._device = device
+        self._lock = Lock()
+
+    def windows(self, texts: Sequence[Text], task: Task) -> list[list[str]]:
+        """Give each text as one: these models have room for thousands of tokens."""
+        del task
+        return [[joined(*text)] for text in texts]
+
+    def of_picture(self, picture: Any) -> Prepared:
+        """Prepare an image of Pillow."""
+        with self._lock:
+            return prepared(self.processor.process_images(images=[picture], return_tensors="pt"))
+
+    def of_text(self, text: str, task: Task) -> Prepared:
+        """Prepare a question; `modalities` keeps the texts of passages away."""
+        del task
+        with self._lock:
+            return prepared(self.processor.process_queries(text=[text], return_tensors="pt"))
+
+    def vectors(self, batch: Sequence[Prepared], task: Task) -> list[TokenVectors]:
+        """Encode inputs of one shape."""
+        del task
+        with require("torch").inference_mode():
+            features = stacked(batch, self._device)
+            embeddings = self.module(**features).embeddings
+            return token_vectors(embeddings, features["attention_mask"], features["input_ids"])
+
+
+class SavedModel:
+    """A MultiVectorEncoder of sentence-transformers, which reads PyLate and ColBERT as well."""
+
+    def __init__(self, folder: Path, device: str, dtype: Dtype, *, trust_remote_code: bool) -> None:
+        self.module: Any = load(
+            "MultiVectorEncoder",
+            folder,
+            device=device,
+            dtype=dtype,
+            trust_remote_code=trust_remote_code,
+        )
+        with reading(folder, _EXPECTED):
+            self.processor: Any = self.module.processor
+            self.tokenizer: Any = self.module.tokenizer
+            self.modalities = _modalities(self.module)
+            self.d = int(self.module.get_embedding_dimension())
+        self._device = device
+        self._lock = Lock()
+        self._readers: dict[Task, Reader] = {}
+
+    def windows(self, texts: Sequence[Text], task: Task) -> list[list[str]]:
+        """Give each text as what the model reads at once: ColBERT takes 32 tokens of a question."""
+        with self._lock:
+            if task not in self._readers:
+                self._readers[task] = Reader(
+                    # A copy: a tokenizer keeps settings of its last call.
+                    tokenizer=copy.deepcopy(self.tokenizer),
+                    limit=token_limit(self.module[0], task),
+                    prompt=prompt_of(self.module, task),
+                )
+            several = self._readers[task].read(texts)
+        return [[window.text for window in each] for each in several]
+
+    def of_picture(self, picture: Any) -> Prepared:
+        """Prepare an image of Pillow."""
+        return self._of(picture, "document")
+
+    def of_text(self, text: str, task: Task) -> Prepared:
+        """Prepare a question, or the text of a passage, under the model's prompt for it."""
+        return self._of(text, task)
+
+    def vectors(self, batch: Sequence[Prepared], task: Task) -> list[TokenVectors]:
+        """Encode inputs of one shape."""
+        with require("torch").inference_mode():
+            features = stacked(batch, self._device)
+            identities = features["input_ids"]
+            found = self.module(features, task=task)
+            return token_vectors(found["token_embeddings"], found["attention_mask"], identities)
+
+    def _of(self, value: Any, task: Task) -> Prepared:
+        prompt = prompt_of(self.module, task) or None
+        with self._lock:
+            return prepared(self.module.preprocess([value], prompt=prompt, task=task))
+
+
+PageModel = NativeModel | SavedModel
+
+
+def _is_saved_encoder(folder: Path) -> bool:
+    """Tell whether a folder is of sentence-transformers, PyLate or Stanford's ColBERT."""
+    saved = configuration(folder / "config_sentence_transformers.json")
+    is_late = saved.get("model_type") in _SAVED_AS or "query_prefix" in saved
+    told = configuration(folder / "config.json").get("architectures")
+    is_stanford = isinstance(told, list) and "HF_ColBERT" in told
+    return (is_late and (folder / "modules.json").is_file()) or is_stanford
+
+
+def _modalities(module: Any) -> tuple[str, ...]:
+    """Tell what a model of sentence-transformers reads of passages."""
+    known = tuple(name for name in ("text", "image") if name in module.modalities)
+    # A processor of transformers' own retrievers writes every text as a question.
+    if getattr(module[0], "transformer_task", None) == "retrieval":
+        return tuple(name for name in known if name != "text")
+    return known

@@ -22,7 +22,7 @@ from medrag.encoding.pictures import (
 from medrag.encoding.remote.answers import vectors_of
 from medrag.encoding.remote.endpoint import Endpoint
 from medrag.encoding.rows import Rows, different, means, repeated, unit
-from medrag.encoding.text.texts import Text, joined, passage_text, question_text
+from medrag.encoding.text.texts import Text, joined, passage_texts, question_text
 from medrag.encoding.text.windows import LEAST_ROOM, windows, words
 from medrag.errors import MedragError
 from medrag.extras import require
@@ -33,6 +33,8 @@ from medrag.records import Embeddings, ImageRef, Passage, Question
 ImageShape = Literal["messages", "strings", "objects"]
 _Input = TypeVar("_Input", str, ImageRef)
 _PROBE = "The heart pumps blood."
+# Pixels on the longer side of a picture by default, which most models reduce further.
+_SIDE = 1024
 
 
 class RemoteEncoder:
@@ -68,7 +70,8 @@ class RemoteEncoder:
         normalise: False for a model made for inner products.
         batch_size: inputs in one request.
         parallel: requests at a time.
-        timeout: seconds for one request.
+        timeout: seconds for one request until its answer is there whole; another try has as many
+            again.
         tries: of one request that fails in passing.
         wait: seconds before the second try; doubled each time.
         allow_http: speak to other machines without encryption.
@@ -94,7 +97,7 @@ class RemoteEncoder:
         shorten: bool = False,
         passages: Side = "text",
         image_shape: ImageShape = "messages",
-        image_side: int | None = 1024,
+        image_side: int | None = _SIDE,
         question_prompt: str = "",
         passage_prompt: str = "",
         window_words: int | None = None,
@@ -152,6 +155,9 @@ class RemoteEncoder:
             sent += f"-{self.window_words}" if self.window_words else ""
         else:
             sent = f"title+text-{self.window_words or 'whole'}"
+            # Of questions that are pictures; indexes were built without the defaults in the name.
+            if (self.image_shape, self.image_side) != ("messages", _SIDE):
+                sent += f"/pictures-{self.image_side or 'full'}-{self.image_shape}"
         prompts = f"{self.question_prompt!r}+{self.passage_prompt!r}"
         return f"remote/{model}/{d}/{sent}/{prompts}/{'unit' if self.normalised else 'raw'}"
 
@@ -169,9 +175,8 @@ class RemoteEncoder:
             MedragError: if the server fails.
         """
         if self.passages == "image":
-            refs = [pictures_of(passage) for passage in passages]
-            return self._pictures(refs)
-        return self._texts([passage_text(each) for each in passages], self.passage_prompt)
+            return self._pictures([pictures_of(passage) for passage in passages])
+        return self._texts(passage_texts(passages), self.passage_prompt)
 
     def encode_questions(self, questions: Sequence[Question], side: Side) -> Embeddings:
         """Encode texts with their options, or the pictures: one vector per question.

@@ -1,15 +1,18 @@
 """Post JSON to one address of a server: patient with a busy one, careful with keys."""
 
 import email.utils
+import io
 import ipaddress
 import json
 import logging
 import os
+import socket
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
-from http.client import HTTPException
+from functools import partial
+from http.client import HTTPException, HTTPResponse
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -33,8 +36,10 @@ class Endpoint:
             passages and pictures of patients would cross the network for all to read.
         key_variable: the environment variable that holds the server's key; None to send none. The
             key is read at each request and appears in no message.
-        timeout: seconds for one request.
-        tries: of one request that fails in passing (429, 5xx, no connection).
+        timeout: seconds for one request until its answer is there whole, however slowly it drips
+            in; another try has as many again.
+        tries: of one request that fails in passing (429, 5xx, no connection, no whole answer in
+            time).
         wait: seconds before the second try, doubled each time; a `Retry-After` of the server goes
             first. The wait is at most 60 s.
 
@@ -64,7 +69,7 @@ class Endpoint:
         self.timeout = timeout
         self.tries = tries
         self.wait = wait
-        handlers: list[urllib.request.BaseHandler] = [_NoRedirects()]
+        handlers: list[urllib.request.BaseHandler] = [_NoRedirects(), _Timed()]
         if _is_this_machine(urlsplit(self.url).hostname or ""):
             # A proxy of the company would look for this machine on its own.
             handlers.append(urllib.request.ProxyHandler({}))
@@ -162,7 +167,7 @@ class Endpoint:
     def _told(self, error: urllib.error.HTTPError) -> str:
         try:
             text = error.read(1 << 16).decode("utf-8", "replace")
-        except OSError:
+        except (OSError, HTTPException):
             return ""
         try:
             value = json.loads(text)
@@ -182,6 +187,50 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 
     def redirect_request(self, *_: Any, **__: Any) -> None:
         return None
+
+
+class _Timed(urllib.request.HTTPSHandler, urllib.request.HTTPHandler):
+    """A request ends when its time is over; a socket's own limit begins anew with every byte."""
+
+    def do_open(self, http_class: Any, req: urllib.request.Request, **options: Any) -> HTTPResponse:
+        ends = time.monotonic() + float(req.timeout or 0)
+
+        def connection(*args: Any, **more: Any) -> Any:
+            made = http_class(*args, **more)
+            made.response_class = partial(_TimedResponse, ends=ends)
+            return made
+
+        return super().do_open(connection, req, **options)
+
+
+class _TimedResponse(HTTPResponse):
+    """An answer, its head included, that is read until a moment of the monotonic clock."""
+
+    def __init__(self, sock: socket.socket, *args: Any, ends: float, **options: Any) -> None:
+        super().__init__(sock, *args, **options)
+        self.fp.close()
+        self.fp = io.BufferedReader(_TimedBytes(sock, ends))
+
+
+class _TimedBytes(io.RawIOBase):
+    def __init__(self, sock: socket.socket, ends: float) -> None:
+        self._socket = sock
+        self._raw = sock.makefile("rb", buffering=0)
+        self._ends = ends
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        left = self._ends - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("timed out")
+        self._socket.settimeout(left)
+        return self._raw.readinto(buffer)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
 
 
 def _checked(url: str, *, allow_http: bool) -> str:

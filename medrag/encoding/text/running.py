@@ -8,6 +8,7 @@ import numpy as np
 
 from medrag.encoding.ahead import ahead
 from medrag.encoding.batching import Halving
+from medrag.encoding.numerics import chosen_device
 from medrag.encoding.rows import Rows, different, repeated, unit
 from medrag.encoding.text.reading import Window
 from medrag.encoding.text.texts import Text
@@ -24,7 +25,13 @@ _Result = TypeVar("_Result")
 
 
 class TextModel(Protocol):
-    """A model of texts, at one end of a search: of questions or of passages."""
+    """A model of texts, at one end of a search: of questions or of passages.
+
+    Attributes:
+        batches: how many tokens go through the model at once.
+    """
+
+    batches: Halving
 
     @property
     def d(self) -> int:
@@ -52,18 +59,17 @@ class Chunk(NamedTuple, Generic[_Result]):
     batches: list[tuple[list[int], _Result]]
 
 
-def token_budget(device: str) -> int:
-    """Give how many tokens go through a model at once on a device of torch."""
-    return _BUDGETS.get(device.partition(":")[0], _BUDGETS["cpu"])
+def text_batches(tokens: int | None, device: str | None, *, share: int = 1) -> Halving:
+    """Give the batches of texts: of so many tokens, or of a share of what suits a device."""
+    kind = chosen_device(device).partition(":")[0]
+    return Halving(budget=tokens or _BUDGETS.get(kind, _BUDGETS["cpu"]) // share)
 
 
-def text_vectors(
-    model: TextModel, texts: Sequence[Text], *, halving: Halving, normalised: bool
-) -> Embeddings:
+def text_vectors(model: TextModel, texts: Sequence[Text], *, normalised: bool) -> Embeddings:
     """Encode texts: a vector for each window, in the order of the texts; equal ones only once."""
     once, order = different(texts)
     values, lengths = [np.zeros((0, model.d), dtype=np.float32)], list[int]()
-    for chunk in through(once, read=model.read, run=model.run, halving=halving):
+    for chunk in through(model, once, model.run):
         rows = np.empty((sum(chunk.lengths), model.d), dtype=np.float32)
         # Only here is a GPU waited for: batches queue behind each other until then.
         for places, tensor in chunk.batches:
@@ -77,22 +83,16 @@ def text_vectors(
 
 
 def through(
-    texts: Sequence[Text],
-    *,
-    read: Callable[[Sequence[Text]], list[list[Window]]],
-    run: Callable[[list[Window]], _Result],
-    halving: Halving,
+    model: TextModel, texts: Sequence[Text], run: Callable[[list[Window]], _Result]
 ) -> Iterator[Chunk[_Result]]:
-    """Read texts and run a model on their windows, a chunk of texts after the other.
+    """Read texts, in a thread, and run a model on their windows, a chunk of texts after the other.
 
     Args:
-        read: gives the windows of each text; called in a thread.
         run: takes a batch of windows.
-        halving: the budget of a batch, in tokens.
     """
-    for _, found in ahead(read, _chunks(texts)):
+    for _, found in ahead(model.read, _chunks(texts)):
         flat = [window for several in found for window in several]
-        batches = halving.run(
+        batches = model.batches.run(
             lambda batch, flat=flat: run([flat[i] for i in batch]),  # type: ignore[misc]
             [window.n for window in flat],
         )

@@ -8,15 +8,22 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from medrag.encoding.loading import quietly
+from medrag.encoding.batching import Halving
+from medrag.encoding.loading import check_held, check_words, reading
 from medrag.encoding.numerics import Dtype, chosen_device, chosen_dtype
 from medrag.encoding.text.reading import ENDLESS, Reader, Window, padded
 from medrag.encoding.text.texts import Text, joined
+from medrag.encoding.weights import configuration
+from medrag.errors import RecipeError
 from medrag.extras import require
 
 Task = Literal["query", "document"]
+Kind = Literal["SentenceTransformer", "SparseEncoder", "MultiVectorEncoder"]
 
 _LOGGER = logging.getLogger(__name__)
+_EXPECTED = "a model of sentence-transformers that reads texts"
+# What sentence-transformers says of a model that it saved.
+_SAVED = "config_sentence_transformers.json"
 # Where sentence-transformers looks for the prompt of a task, first to last.
 _PROMPTS: Mapping[Task, tuple[str, ...]] = {
     "query": ("query",),
@@ -27,17 +34,25 @@ _PROBE = ("heart", "The heart pumps blood through two circuits.")
 
 
 def load(
-    kind: Literal["SentenceTransformer", "SparseEncoder", "MultiVectorEncoder"],
-    folder: Path,
-    *,
-    device: str | None,
-    dtype: Dtype,
-    trust_remote_code: bool,
+    kind: Kind, folder: Path, *, device: str | None, dtype: Dtype, trust_remote_code: bool
 ) -> Any:
-    """Load a model of sentence-transformers for inference, all of it in one data type."""
+    """Load a model of sentence-transformers for inference, all of it in one data type.
+
+    Raises:
+        RecipeError: if the folder holds none, or one of another kind.
+    """
     place = chosen_device(device)
     chosen = chosen_dtype(require("torch"), dtype, place)
-    with quietly():
+    check_held(folder, _EXPECTED, configs=("modules.json", "config.json"))
+    check_words(folder)
+    saved = configuration(folder / _SAVED).get("model_type", kind)
+    if saved != kind and kind != "MultiVectorEncoder":
+        # The library would convert it, without the layers that make its vectors.
+        raise RecipeError(
+            f"{folder} holds a {saved} ({_SAVED}), expected a {kind}; name another folder, or "
+            "use the encoder kind that reads it: sentence, sparse, or page with reads: texts"
+        )
+    with reading(folder, _EXPECTED):
         model = getattr(require("sentence_transformers"), kind)(
             str(folder),
             device=place,
@@ -76,27 +91,38 @@ class TaskModel:
     without a tokenizer of transformers gets its texts whole.
 
     Args:
+        folder: of the model, for errors.
         model: a SentenceTransformer or a SparseEncoder.
         task: which prompt, and which route of a `Router`, is taken.
+        batches: see `TextModel`.
         prompt: in place of the model's own; None for that.
+
+    Raises:
+        RecipeError: (also at first use) if the model takes no texts.
     """
 
-    def __init__(self, *, model: Any, task: Task, prompt: str | None = None) -> None:
+    def __init__(
+        self, folder: Path, model: Any, task: Task, batches: Halving, *, prompt: str | None = None
+    ) -> None:
+        self.folder = folder
         self.model = model
+        self.batches = batches
         self.task: Task = task
         self.prompt = prompt_of(model, task) if prompt is None else prompt
-        self._first = _first_module(model, task)
         self._torch = require("torch")
         # A tokenizer keeps settings of its last call: two threads must not use one at once.
         self._lock = threading.Lock()
         self._extras: dict[str, Any] | None = None
-        self._reader = self._made_reader()
+        with reading(folder, _EXPECTED):
+            self._first = _first_module(model, task)
+            self._reader = self._made_reader()
 
     @cached_property
     def d(self) -> int:
         """Numbers in a vector: of one that was made, since not every model knows."""
-        [[window, *_]] = self.read([("", _PROBE[0])])
-        return int(self.run([window]).shape[1])
+        with reading(self.folder, _EXPECTED):
+            [[window, *_]] = self.read([("", _PROBE[0])])
+            return int(self.run([window]).shape[1])
 
     def read(self, texts: Sequence[Text]) -> list[list[Window]]:
         """Give the windows of each text, at least one."""

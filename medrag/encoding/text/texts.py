@@ -1,5 +1,8 @@
 """What is read of passages and questions."""
 
+from collections.abc import Sequence
+
+from medrag.protocols import Side
 from medrag.records import Passage, Question
 
 # A title, or "", and the text under it.
@@ -11,9 +14,24 @@ def passage_text(passage: Passage) -> Text:
     return str(passage.fields.get("title") or "").strip(), passage.text.strip()
 
 
+def passage_texts(passages: Sequence[Passage]) -> list[Text]:
+    return [passage_text(each) for each in passages]
+
+
 def question_text(question: Question) -> Text:
     """Give no title, and a question's text with its options, one per line."""
     return "", "\n".join((question.text, *question.options)).strip()
+
+
+def question_texts(questions: Sequence[Question], side: Side) -> list[Text]:
+    """Give the texts of questions to an encoder that reads nothing else.
+
+    Raises:
+        ValueError: if the images are asked for.
+    """
+    if side != "text":
+        raise ValueError(f"this encoder is asked by texts, not the side {side!r}")
+    return [question_text(each) for each in questions]
 
 
 def joined(title: str, text: str) -> str:

@@ -101,15 +101,46 @@ def test_a_text_tower_can_be_given_beside_the_architecture(
     np.testing.assert_allclose(*texts, atol=1e-6)
 
 
+def test_a_text_tower_is_named_by_what_it_holds(
+    architecture: str,
+    clip_folders: dict[str, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    checkpoint = str(clip_folders["biomed_clip"] / "open_clip_pytorch_model.bin")
+
+    def name(tower: str) -> str:
+        return ClipEncoder(model=architecture, checkpoint=checkpoint, text_tower=tower).name
+
+    one = tiny_bert(tmp_path / "bert")
+    copy = shutil.copytree(one, tmp_path / "elsewhere" / "copy")
+    monkeypatch.chdir(tmp_path)
+    assert name(str(one)) == name(str(copy)) == name("bert")
+    told = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps({**told, "num_hidden_layers": 1}))
+    assert name(str(one)) != name(str(copy))
+    # The hub id of a preset stands in the names of indexes that were built.
+    assert name("someone/bert") != name("someone/other")
+    (copy / "tokenizer.json").unlink()
+    with pytest.raises(RecipeError, match=f"{copy} holds no tokenizer"):
+        ClipEncoder(model=architecture, checkpoint=checkpoint, text_tower=str(copy)).encode_texts(
+            ["a"]
+        )
+    for folder in (tmp_path / "absent", tmp_path / "elsewhere"):
+        with pytest.raises(RecipeError, match=f"{folder} (does not exist|lacks config.json)"):
+            name(str(folder))
+
+
 class Trap:
     def __reduce__(self) -> tuple[object, ...]:
         return (print, ("this must not run",))
 
 
+@pytest.mark.parametrize("name", ["weights.pt", "weights.ckpt"])
 def test_a_file_that_would_run_code_is_refused(
-    architecture: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    architecture: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
 ) -> None:
-    file = tmp_path / "weights.pt"
+    file = tmp_path / name
     torch.save({"trap": Trap()}, file)
     with pytest.raises(RecipeError, match="would run code"):
         ClipEncoder(model=architecture, checkpoint=str(file)).encode_texts(["a"])
@@ -199,7 +230,7 @@ def test_code_of_a_model_runs_only_if_it_is_trusted(
     told |= {"model_type": "own_clip", "auto_map": {
         "AutoConfig": "own.OwnConfig", "AutoModel": "own.OwnModel"}}  # fmt: skip
     (folder / "config.json").write_text(json.dumps(told))
-    with pytest.raises(RecipeError, match="cannot be loaded"):
+    with pytest.raises(RecipeError, match=r"does not load as a model.* trust_remote_code: true"):
         ClipEncoder(model=str(folder), device="cpu").encode_texts(["a"])
     trusted = ClipEncoder(
         model=str(folder), trust_remote_code=True, tokens=16, device="cpu", dtype="float32"
@@ -226,13 +257,3 @@ def test_pictures_need_no_tokenizer_and_texts_say_what_they_lack(
     assert encoder.encode_passages([pictured(clip_pictures[0])]).values.shape == (1, 32)
     with pytest.raises(MissingExtraError, match=r"medrag\[clip\]"):
         encoder.encode_texts(["heart"])
-
-
-def test_a_folder_without_a_tokenizer_is_named(
-    clip_folders: dict[str, Path], tmp_path: Path
-) -> None:
-    folder = shutil.copytree(clip_folders["clip"], tmp_path / "clip")
-    for path in folder.glob("tokenizer*"):
-        path.unlink()
-    with pytest.raises(RecipeError, match="holds no tokenizer"):
-        ClipEncoder(model=str(folder), device="cpu").encode_texts(["heart"])

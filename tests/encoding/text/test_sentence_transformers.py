@@ -1,11 +1,13 @@
 """What is asked of models of sentence-transformers beside their vectors."""
 
 import logging
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from medrag.encoding.batching import Halving
 from medrag.encoding.text.sentence_transformers import TaskModel, prompt_of, token_limit
 
 
@@ -22,7 +24,8 @@ def test_a_model_that_cuts_texts_where_it_cannot_be_prevented_says_so(
     limit: float | None, n: int, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING, "medrag"):
-        made = TaskModel(model=model(max_seq_length=limit), task="document")
+        held = model(max_seq_length=limit)
+        made = TaskModel(Path("model"), held, "document", Halving(budget=9))
     assert [each.split(",")[0] for each in caplog.messages] == [
         "the model cuts texts off after 8 tokens"
     ] * n
