@@ -12,9 +12,9 @@ from uuid import UUID, uuid5
 from medrag.codec import to_json
 from medrag.errors import MedragError
 from medrag.identity import load_key, pseudonym
-from medrag.images import hamming, identified
+from medrag.images import asked_parts, hamming, identified
 from medrag.protocols import Answerer, Retriever, Selector
-from medrag.records import Answer, Filter, Hit, ImageRef, Question
+from medrag.records import Answer, Filter, Hit, ImageRef, Question, QuestionRegion
 
 # Bits of 64 in which the perceptual hashes of two pictures may differ to be called near-duplicates.
 # Of 285 radiographs, CT, smears and textbook figures, copies at half size or saved anew as JPEG
@@ -163,14 +163,15 @@ def prepared(questions: Sequence[Question], key: bytes | None = None) -> list[Qu
     """
     if key is None and any(question.subject or question.study for question in questions):
         key = load_key()
-    known: dict[ImageRef, ImageRef] = {}
+    known: dict[ImageRef, tuple[ImageRef, ...]] = {}
     ready = []
     for place, question in enumerate(questions, start=1):
-        images = tuple(_identified(image, known, question, place) for image in question.images)
+        shown = [_identified(image, known, question, place) for image in question.images]
         ready.append(
             replace(
                 question,
-                images=images,
+                images=tuple(part for parts in shown for part in parts),
+                regions=tuple(_moved(each, shown, question, place) for each in question.regions),
                 subject=_pseudonym(question.subject, key, question, place),
                 study=_pseudonym(question.study, key, question, place),
             )
@@ -237,18 +238,31 @@ class _Clock:
 
 
 def _identified(
-    image: ImageRef | str | Path, known: dict[ImageRef, ImageRef], question: Question, place: int
-) -> ImageRef:
+    image: ImageRef | str | Path,
+    known: dict[ImageRef, tuple[ImageRef, ...]],
+    question: Question,
+    place: int,
+) -> tuple[ImageRef, ...]:
     ref = image if isinstance(image, ImageRef) else ImageRef(path=str(image))
     ref = replace(ref, path=str(Path(ref.path).expanduser().absolute()))
-    if ref.sha256 and ref.phash:
-        return ref
     if ref not in known:
         try:
-            known[ref] = identified(ref)
+            known[ref] = (ref,) if ref.sha256 and ref.phash else asked_parts(ref)
         except (MedragError, OSError) as error:
             raise MedragError(f"question {_called(question, place)}: {error}") from error
     return known[ref]
+
+
+def _moved(
+    region: QuestionRegion, shown: Sequence[Sequence[ImageRef]], question: Question, place: int
+) -> QuestionRegion:
+    """Count the image that a region lies in among the slices of those before it."""
+    if len(shown) > region.image and len(shown[region.image]) > 1:
+        raise MedragError(
+            f"question {_called(question, place)}: a region lies in a scan of several slices; give "
+            "the slice as the image: ImageRef(path, axis=2, slice=N)"
+        )
+    return replace(region, image=sum(map(len, shown[: region.image])))
 
 
 def _pixels(image: ImageRef | str | Path) -> list[str]:

@@ -1,6 +1,8 @@
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pytest
 from PIL import Image
@@ -11,7 +13,15 @@ from medrag.generation.extractive import ExtractiveGenerator
 from medrag.identity import pseudonym
 from medrag.images import identified
 from medrag.pipeline import Pipeline, guarded, near_duplicates, prepared
-from medrag.records import Filter, Hit, ImageRef, Passage, Question, Source
+from medrag.records import (
+    Filter,
+    Hit,
+    ImageRef,
+    Passage,
+    Question,
+    QuestionRegion,
+    Source,
+)
 from medrag.selection.top_k import TopKSelector
 
 KEY = b"a key of the tests, long enough."
@@ -240,3 +250,21 @@ def test_a_question_about_a_patient_asks_the_library_whether_the_key_is_its_own(
 def test_a_blank_patient_is_an_error_that_names_the_question() -> None:
     with pytest.raises(ValueError, match=r"question 'q7'.*blank"):
         pipeline(Shelf()).answer(Question(id="q7", text="a fracture?", subject=" "))
+
+
+def test_regions_keep_to_their_picture_where_a_scan_stands_before_it(tmp_path: Path) -> None:
+    values = np.arange(16 * 16 * 12, dtype=np.float32).reshape(16, 16, 12)
+    nibabel.Nifti1Image(values, np.eye(4)).to_filename(tmp_path / "scan.nii")
+    Image.linear_gradient("L").save(tmp_path / "picture.png")
+    images = (tmp_path / "scan.nii", tmp_path / "picture.png")
+    question = Question(text="x", images=images, regions=(QuestionRegion(1, box=(0, 0, 9, 9)),))
+    (ready,) = prepared([question], KEY)
+    (region,) = ready.regions
+    shown = ready.images[region.image]
+    assert isinstance(shown, ImageRef)
+    assert Path(shown.path).name == "picture.png"
+    # 8 slices of the scan, in the order of ingestion.
+    slices = [each.slice for each in ready.images if isinstance(each, ImageRef)]
+    assert slices == [0, 2, 3, 5, 6, 8, 9, 11, None]
+    with pytest.raises(MedragError, match="give the slice as the image"):
+        prepared([replace(question, regions=(QuestionRegion(0, box=(0, 0, 9, 9)),))], KEY)

@@ -8,7 +8,7 @@ from medrag.images.document import kept_open, page_size
 from medrag.images.formats import format_of
 from medrag.images.hashing import hamming, perceptual_hash, pixel_sha256
 from medrag.images.limits import MAX_PIXELS, MAX_VOXELS
-from medrag.images.parts import parts_of, spread
+from medrag.images.parts import asked_parts, parts_of, spread
 from medrag.images.paths import resolved, within
 from medrag.images.reading import identified, read_image
 from medrag.images.volume import Volume, read_volume, volume_shape
@@ -17,6 +17,7 @@ __all__ = [
     "MAX_PIXELS",
     "MAX_VOXELS",
     "Volume",
+    "asked_parts",
     "format_of",
     "hamming",
     "identified",

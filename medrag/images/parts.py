@@ -3,12 +3,17 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from medrag.images.dicom import n_frames, read_dataset
 from medrag.images.formats import format_of
 from medrag.images.limits import decoding
 from medrag.images.raster import raster_frames
+from medrag.images.reading import identified, read_image
 from medrag.images.volume import volume_shape
 from medrag.records import ImageRef
+
+_ASKED = 8
 
 
 def parts_of(ref: ImageRef, n: int, *, axis: int = 2) -> tuple[ImageRef, ...]:
@@ -39,6 +44,33 @@ def parts_of(ref: ImageRef, n: int, *, axis: int = 2) -> tuple[ImageRef, ...]:
     if total == 1:
         return (ref,)
     return tuple(replace(bare, frame=index) for index in spread(total, n))
+
+
+def asked_parts(ref: ImageRef) -> tuple[ImageRef, ...]:
+    """Identify what a question shows: a picture, the slices of a scan, or the frames of a clip.
+
+    A NIfTI file without a slice and a DICOM file of many frames without a frame stand for the 8
+    parts that ingestion takes of them by default, so that a scan finds its own; blank ones are left
+    out.
+
+    Args:
+        ref: with an absolute path.
+
+    Raises:
+        InputFileError: if the file cannot be read.
+    """
+    path = Path(ref.path)
+    with decoding(path, "picture"):
+        kind = format_of(path)
+    if kind not in ("nifti", "dicom") or (ref.sha256 and ref.phash):
+        return (identified(ref),)
+    named, filled = [], []
+    for part in parts_of(ref, _ASKED):
+        pixels = read_image(part)
+        named.append(identified(part, pixels))
+        if np.ptp(pixels) > 0:
+            filled.append(named[-1])
+    return tuple(filled or named)
 
 
 def spread(n: int, at_most: int) -> list[int]:

@@ -23,7 +23,7 @@ from pydicom.uid import (
 
 from medrag.errors import InputFileError
 from medrag.identity import pseudonym
-from medrag.images import format_of, read_image
+from medrag.images import asked_parts, format_of, read_image
 from medrag.images.dicom import windowed
 from medrag.ingestion.dicom import DicomIngestor
 from medrag.ingestion.modalities import IDENTIFYING, MODALITIES
@@ -485,6 +485,17 @@ def test_a_clip_may_be_one_passage_with_its_frames(tmp_path: Path) -> None:
     [passage] = _passages(_read(path, max_frames=3, volume=True))
     assert [image.frame for image in passage.images] == [2, 6, 10]
     assert all(image.sha256 for image in passage.images)
+
+
+def test_a_clip_that_is_asked_about_shows_the_frames_that_ingestion_takes(tmp_path: Path) -> None:
+    stack = np.stack([_ramp() + 7 * i for i in range(12)])
+    path = _saved(tmp_path / "a.dcm", _dataset(stack, NumberOfFrames=12))
+    [passage] = _passages(_read(path, volume=True))
+    asked = asked_parts(ImageRef(str(path)))
+    assert len(asked) == 8
+    assert [(each.frame, each.sha256) for each in asked] == [
+        (each.frame, each.sha256) for each in passage.images
+    ]
 
 
 def test_a_single_frame_has_no_number(tmp_path: Path) -> None:
