@@ -186,6 +186,7 @@ def test_two_stores_for_one_channel_are_refused() -> None:
         ({"kind": "faiss", "factory": "IVF4_HNSW1,Flat"}, "2 to 1024 links, got 1"),
         ({"kind": "faiss", "factory": "HNSW100000"}, "2 to 1024 links, got 100000"),
         ({"kind": "faiss", "factory": "PQ8x24"}, "16 bits at most, got 24"),
+        ({"kind": "faiss", "factory": "IDMap,Flat"}, "leave IDMap out"),
         ({"kind": "qdrant", "url": "::::"}, "url must be such as https://host:6333"),
         ({"kind": "qdrant", "ef": 0}, "ef must be at least 1"),
         ({"kind": "qdrant", "collection": "x"}, "option of a server"),

@@ -8,17 +8,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medrag.build.channels import check_channels
-from medrag.build.completing import VectorsResult, encode_segment, take_vectors, vectors_task
+from medrag.build.completing import (
+    VectorsResult,
+    encode_slice,
+    rows_of,
+    take_vectors,
+    vectors_tasks,
+)
 from medrag.build.known import OldRows
 from medrag.build.pictures import pictures_beside, stamped
-from medrag.build.plan import ChannelPlan, Planned, SourceFile, planned, shards
+from medrag.build.plan import ChannelPlan, Planned, SourceFile, is_large, planned, shards
 from medrag.build.report import BuildReport, FileReport, Outcome
 from medrag.build.shard import Identity, ReadFile, ShardReader, ShardResult, ShardTask
 from medrag.build.telling import Telling
 from medrag.codec import to_json
 from medrag.errors import InputFileError
 from medrag.indexing import durable
-from medrag.indexing.backends import backend_of
+from medrag.indexing.backends import backend_of, searched_by
 from medrag.indexing.dense import check_encoder
 from medrag.indexing.maintenance import stored_root, summed
 from medrag.indexing.manifest import (
@@ -27,9 +33,8 @@ from medrag.indexing.manifest import (
     Covered,
     Failure,
     SegmentEntry,
-    n_live,
 )
-from medrag.indexing.segment import FOLDER, Segment
+from medrag.indexing.segment import segment_folder, segment_of
 from medrag.indexing.storage import Store
 from medrag.indexing.vectors import has_channel
 from medrag.indexing.writing import IndexWriter, index_writer
@@ -62,8 +67,9 @@ def build(
     A file that the index holds already (same size and time, or same sha256, and same options) is
     left alone; a changed one replaces its passages, of which those that stayed the same are not
     encoded again; one that fails keeps what the index holds of it, and is tried again next time.
-    A channel that the index lacks is computed from its segments. A build that was cut short goes
-    on where it stopped.
+    A channel that the index lacks is computed from its segments, slice by slice, and so are the
+    vectors of a long text, which would else keep one worker busy alone. A build that was cut short
+    goes on where it stopped.
 
     Args:
         ingestor: makes the ingestor of a file; with several workers it crosses to processes.
@@ -128,6 +134,7 @@ class _Build:
         self.rows: dict[Key, FileReport] = {}
         self.missing: tuple[Key, ...] = ()
         self.encoded: dict[str, int] = {}
+        self.stores: dict[str, str] = {}
 
     def check_key(self, key: str) -> None:
         """Refuse a second key, under which no patient of the index would be known again."""
@@ -167,22 +174,23 @@ class _Build:
                 self._take(result)
 
     def complete(self, crew: "Crew") -> None:
-        """Compute the vectors of channels that older segments lack, each committed in its turn."""
+        """Compute the vectors that segments lack, slice by slice, each committed in its turn."""
         tasks = [
-            vectors_task(self.writer, name, segment)
+            task
             for name in self.reader.factories
             for segment in self.writer.manifest.segments
             if not has_channel(segment, name)
+            for task in vectors_tasks(self.writer, name, segment, self._replaced(segment))
         ]
         if not tasks:
             return
         passages: Counter[str] = Counter()
         for task in tasks:
-            passages[task.channel] += n_live(task.segment)
+            passages[task.channel] += len(rows_of(task))
         self.encoded = dict.fromkeys(passages, 0)
         with self.telling.completing(passages):
-            for result in crew.perform(encode_segment, tasks, self.reader):
-                self.telling.segment_encoded(result)
+            for result in crew.perform(encode_slice, tasks, self.reader):
+                self.telling.slice_encoded(result)
                 self._take_vectors(result)
 
     def report(self, unknown: tuple[Skipped, ...], pruned: bool, seconds: float) -> BuildReport:
@@ -206,6 +214,8 @@ class _Build:
             pruned=pruned,
             unknown=unknown,
             encoded=self.encoded,
+            stores=self.stores,
+            mended=self.writer.mended,
             seconds=seconds,
         )
 
@@ -219,6 +229,8 @@ class _Build:
                 asked = self.reader.encoder(name).name
                 check_encoder(old.encoder, asked, name, self.writer.folder)
             changed = replace(old, spec=spec)
+            if searched_by(changed) != searched_by(old):
+                self.stores[name] = searched_by(changed)
             # What another backend derived is nothing that this one could search meanwhile.
             moved = backend_of(changed) != backend_of(old)
             self.writer.set_channel(name, replace(changed, derived={}) if moved else changed)
@@ -246,7 +258,7 @@ class _Build:
         """Tell whether a picture beside an unchanged table is not the one that was indexed."""
         if not old.pictures:
             return False
-        known = Segment(folder=self.writer.folder / FOLDER / segment.name, n=segment.n)
+        known = segment_of(self.writer.folder, segment)
         shown: set[str] = set()
         for passage in known.passages_at(range(old.first, old.stop)):
             shown |= pictures_beside(passage)
@@ -257,10 +269,20 @@ class _Build:
             new = tuple(each for each in shard if each.key not in self.rows)
             if new:
                 old = {e.key: self._old_rows(*self.held[e.key]) for e in new if e.key in self.held}
-                yield ShardTask(new, self.writer.new_folder(str(number)), old)
+                encoded = not any(is_large(each.file) for each in new)
+                yield ShardTask(new, self.writer.new_folder(str(number)), encoded, old)
+
+    def _replaced(self, segment: SegmentEntry) -> dict[Key, OldRows]:
+        """Tell where the index had the files of a segment before this build, if elsewhere."""
+        before = {key: self.held[key] for f in segment.files if (key := f.key) in self.held}
+        return {
+            key: self._old_rows(*each)
+            for key, each in before.items()
+            if each[0].name != segment.name
+        }
 
     def _old_rows(self, segment: SegmentEntry, file: Covered) -> OldRows:
-        folder = self.writer.folder / FOLDER / segment.name
+        folder = segment_folder(self.writer.folder, segment)
         return OldRows(folder, segment.n, file.first, file.stop)
 
     def _take(self, result: ShardResult) -> None:
@@ -309,10 +331,10 @@ class _Build:
         )
 
     def _take_vectors(self, result: VectorsResult) -> None:
-        """Make the vectors of a segment count."""
-        self._identify(result.channel, result.identity)
+        """Make the vectors of a slice count."""
+        self._identify(result.task.channel, result.identity)
         take_vectors(self.writer, result)
-        self.encoded[result.channel] += result.n
+        self.encoded[result.task.channel] += result.n
         self.writer.commit()
 
 

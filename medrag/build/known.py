@@ -25,7 +25,7 @@ class KnownVectors:
         self._segment = Segment(folder=old.segment, n=old.n)
         ids = self._segment.ids[old.first : old.stop]
         self._rows = {each.tobytes(): row for row, each in enumerate(ids, start=old.first)}
-        self._vectors: dict[str, Vectors] = {}
+        self._vectors: dict[str, Vectors | None] = {}
 
     def of(self, channel: str, identifier: bytes, passage: Passage) -> Floats | None:
         """Give the vectors of a passage in a channel; None if it is new or differs in anything."""
@@ -35,11 +35,14 @@ class KnownVectors:
         (old,) = self._segment.passages_at([row])
         if _content(old) != _content(passage):
             return None
-        return self._channel(channel).of_row(row)
+        vectors = self._channel(channel)
+        return None if vectors is None else vectors.of_row(row)
 
-    def _channel(self, name: str) -> Vectors:
+    def _channel(self, name: str) -> Vectors | None:
+        """Open the vectors of a channel; None if the segment has none of it yet."""
         if name not in self._vectors:
-            self._vectors[name] = Vectors(folder=channel_folder(self._segment.folder, name))
+            folder = channel_folder(self._segment.folder, name)
+            self._vectors[name] = Vectors(folder=folder) if folder.is_dir() else None
         return self._vectors[name]
 
 

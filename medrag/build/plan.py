@@ -19,6 +19,7 @@ SHARD_FILES = 64
 SHARD_WORK = 16 << 20
 # Bytes of a PDF cost far more time than bytes of text.
 _WORK_PER_BYTE = {"textbook": 8}
+_PLAIN = frozenset({".txt", ".md", ".csv", ".tsv", ".json", ".jsonl"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,16 @@ def shards(files: Sequence[Planned]) -> Iterator[list[Planned]]:
         work += cost
     if shard:
         yield shard
+
+
+def is_large(file: SourceFile) -> bool:
+    """Tell whether a file is a long text, whose passages several workers should encode."""
+    return is_plain(file) and work_of(file) > SHARD_WORK
+
+
+def is_plain(file: SourceFile) -> bool:
+    """Tell whether nearly every byte of a file is text that is encoded."""
+    return file.path.suffix.lower() in _PLAIN
 
 
 def work_of(file: SourceFile) -> int:

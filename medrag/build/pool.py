@@ -70,7 +70,8 @@ class Crew:
 
             yield from performed_by_ray(function, tasks, reader, self.workers)
         else:
-            yield from _by_processes(function, tasks, reader, self.workers)
+            # Fewer workers than could be are given more threads each.
+            yield from _by_processes(function, tasks, reader, min(self.workers, len(tasks)))
 
 
 def _by_processes(

@@ -49,6 +49,8 @@ class BuildReport:
         pruned: whether those were removed.
         unknown: files that no ingestor knows, as the caller found them.
         encoded: passages encoded for a channel that older segments lacked, by channel.
+        stores: what now searches the channels whose store this build changed, in words.
+        mended: channels of which what is derived was missing or damaged, and was made anew.
     """
 
     folder: Path
@@ -66,4 +68,6 @@ class BuildReport:
     pruned: bool = False
     unknown: tuple[Skipped, ...] = ()
     encoded: Mapping[str, int] = field(default_factory=dict, hash=False)
+    stores: Mapping[str, str] = field(default_factory=dict, hash=False)
+    mended: tuple[str, ...] = ()
     seconds: float = 0.0

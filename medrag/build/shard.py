@@ -38,10 +38,16 @@ EncoderOf = Callable[[], Encoder]
 
 @dataclass(frozen=True, slots=True)
 class ShardTask:
-    """Files to read into a folder. `old`: where the index has the passages of a changed file."""
+    """Files to read into a folder.
+
+    Attributes:
+        encoded: whether passages are encoded as they are read, or later, from their segment.
+        old: where the index has the passages of a changed file.
+    """
 
     files: tuple[Planned, ...]
     folder: Path
+    encoded: bool = True
     old: Mapping[tuple[str, str], OldRows] = field(default_factory=dict, hash=False)
 
 
@@ -112,7 +118,7 @@ class ShardReader:
 
     def read(self, task: ShardTask) -> ShardResult:
         """Write the passages of every file that can be read, and their vectors."""
-        for name in self.factories:
+        for name in self.factories if task.encoded else ():
             self.encoder(name)
         shard = _Shard(task, self)
         files = []
@@ -258,7 +264,7 @@ class _Shard:
         self._task = task
         self._channels = {
             name: reader.vectors_writer(name, channel_folder(task.folder, name))
-            for name in reader.factories
+            for name in (reader.factories if task.encoded else ())
         }
         self._seen: set[bytes] = set()
         self._old: KnownVectors | None = None

@@ -5,14 +5,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from medrag.build.completing import VectorsResult
 from medrag.build.estimating import Effort, Forecast
-from medrag.build.plan import SourceFile, work_of
+from medrag.build.plan import SourceFile, is_large, is_plain, work_of
 from medrag.build.shard import ShardResult
-from medrag.indexing.manifest import n_live
 from medrag.protocols import Progress
-
-# Files of which nearly every byte is text that is encoded: how far such a file has been read shows
-# in the text, long before its end.
-_PLAIN = frozenset({".txt", ".md", ".csv", ".tsv", ".json", ".jsonl"})
 
 
 class Telling:
@@ -73,6 +68,7 @@ class Telling:
         self._forecast.add(channel, effort)
         if self._completing:
             self._passed(channel, effort.n)
+        # How far a file of text has been read shows in the text, long before its end.
         elif self._ahead and self._ahead[-1].plain:
             step = min(effort.characters, self._ahead[-1].cost - self._told[channel])
             self._told[channel] += step
@@ -88,12 +84,12 @@ class Telling:
         for _ in result.files:
             self.file_read()
 
-    def segment_encoded(self, result: VectorsResult) -> None:
-        """Tell of a finished segment; passages that the encoder leaves alone are passed, too."""
+    def slice_encoded(self, result: VectorsResult) -> None:
+        """Tell of a finished slice; passages that the encoder leaves alone are passed, too."""
         if not self.here:
-            self._forecast.add(result.channel, result.effort)
+            self._forecast.add(result.task.channel, result.effort)
         told = result.effort.n if self.here else 0
-        self._passed(result.channel, n_live(result.segment) - told)
+        self._passed(result.task.channel, result.n_rows - told)
 
     def _passed(self, channel: str, n: int) -> None:
         self._advance(f"channel {channel}", n)
@@ -122,8 +118,9 @@ class _Ahead:
     """A file that is not read yet."""
 
     def __init__(self, file: SourceFile) -> None:
-        self.cost = max(work_of(file), 1)
-        self.plain = file.path.suffix.lower() in _PLAIN
+        # What is encoded later is no part of the work of reading.
+        self.cost = 1 if is_large(file) else max(work_of(file), 1)
+        self.plain = is_plain(file)
 
 
 def _nothing(line: str) -> None:

@@ -11,12 +11,12 @@ from medrag.errors import MedragError
 
 if TYPE_CHECKING:
     from medrag.config import Index
-    from medrag.records import Answer, Filter, Hit, Passage, Region
+    from medrag.records import Answer, Filter, Hit, Passage, Question, Region
 
 Images = Annotated[
     list[Path] | None,
     typer.Option(
-        "--image", metavar="<path>", help="A picture that the question is about; may repeat."
+        "--image", metavar="<path>", help="A picture or scan that it is about; may repeat."
     ),
 ]
 Kinds = Annotated[
@@ -31,6 +31,19 @@ Corpora = Annotated[
     list[str] | None,
     typer.Option("--corpus", metavar="<str>", help="Only this corpus; may repeat."),
 ]
+Channels = Annotated[
+    list[str] | None, typer.Option(metavar="<str>", help="Use only this channel; may repeat.")
+]
+Options = Annotated[
+    list[str] | None,
+    typer.Option(metavar="<str>", help="An option of a multiple-choice question; may repeat."),
+]
+Subject = Annotated[str | None, typer.Option(help="The patient, whose passages stay out.")]
+Study = Annotated[str | None, typer.Option(help="The study, whose passages stay out.")]
+Time = Annotated[str | None, typer.Option(help="When it is asked, as 2024-05-31.")]
+NoGuard = Annotated[
+    bool, typer.Option("--no-guard", help="Let the question's own picture and patient count.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 _WIDTH = 160
@@ -39,10 +52,8 @@ _WIDTH = 160
 def search(
     name: Annotated[str, typer.Argument(help="An index: a name under ./indexes, or a folder.")],
     text: Annotated[str, typer.Argument(help="What to look for.")] = "",
-    image: Annotated[Path | None, typer.Option(help="A picture to look for.")] = None,
-    channel: Annotated[
-        list[str] | None, typer.Option(metavar="<str>", help="Use only this channel; may repeat.")
-    ] = None,
+    image: Annotated[Path | None, typer.Option(help="A picture or scan to look for.")] = None,
+    channel: Channels = None,
     k: Annotated[int, typer.Option(min=1, help="Hits at most.")] = 10,
     kind: Kinds = None,
     domain: Domains = None,
@@ -52,7 +63,7 @@ def search(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Rank the passages of an index for a text, a picture, or both."""
+    """Rank the passages of an index for a text, a picture or scan, or both."""
     text = typed(text)
     _need_question(text, image)
     from medrag.cli.shapes import search_json
@@ -78,50 +89,27 @@ def ask(
     index: Annotated[
         str | None, typer.Option(help="The index to ask, instead of the pipeline's own.")
     ] = None,
-    option: Annotated[
-        list[str] | None,
-        typer.Option(metavar="<str>", help="An option of a multiple-choice question; may repeat."),
-    ] = None,
-    subject: Annotated[
-        str | None, typer.Option(help="The patient, whose passages stay out.")
-    ] = None,
-    study: Annotated[str | None, typer.Option(help="The study, whose passages stay out.")] = None,
-    time: Annotated[str | None, typer.Option(help="When it is asked, as 2024-05-31.")] = None,
+    option: Options = None,
+    subject: Subject = None,
+    study: Study = None,
+    time: Time = None,
     kind: Kinds = None,
     domain: Domains = None,
     corpus: Corpora = None,
-    no_guard: Annotated[
-        bool, typer.Option("--no-guard", help="Let the question's own picture and patient count.")
-    ] = False,
+    no_guard: NoGuard = False,
     k: Annotated[int | None, typer.Option(min=1, help="Hits to retrieve.")] = None,
     html: Annotated[Path | None, typer.Option(help="Write the answer as a page, too.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Answer a question from an index, with citations."""
-    text, choices = typed(text), tuple(typed(each) for each in option or ())
-    _need_question(text, *(image or ()))
-    _need_time(time)
-    _need_options(choices)
-    _need_name("--subject", subject)
-    _need_name("--study", study)
+    question = _question(text, image or (), option or (), subject, study, time)
     _need_folder(html)
-    from medrag.cli.shapes import answer_json
     from medrag.config import load_pipeline
-    from medrag.records import Question
 
-    settings = {} if k is None else {"k": k}
-    if no_guard:
-        settings["guard"] = False
+    settings = ({} if k is None else {"k": k}) | ({"guard": False} if no_guard else {})
     built = load_pipeline(pipeline, index=index, **settings)
-    question = Question(
-        text=text, images=tuple(image or ()), options=choices,
-        subject=subject, study=study, time=time,
-    )  # fmt: skip
     answer = built.answer(question, allow=_filter(built.index, kind, domain, corpus))
-    if as_json:
-        show_json(answer_json(answer))
-    else:
-        show_answer(answer)
+    _tell(answer, as_json=as_json)
     if html is not None:
         from medrag.reporting import answer_page
 
@@ -177,6 +165,37 @@ def _hit_lines(hits: Iterable["Hit"], boxes: Mapping[int, Sequence["Region"]]) -
         for region in boxes.get(hit.rank, ()):
             corners = ", ".join(f"{each:.0f}" for each in region.box or ())
             yield f"    most like the text: box {corners}"
+
+
+def _tell(answer: "Answer", *, as_json: bool) -> None:
+    from medrag.cli.shapes import answer_json
+
+    if as_json:
+        show_json(answer_json(answer))
+    else:
+        show_answer(answer)
+
+
+def _question(
+    text: str,
+    images: Sequence[Path],
+    options: Sequence[str],
+    subject: str | None,
+    study: str | None,
+    time: str | None,
+) -> "Question":
+    """Put a question together, or say which of its options cannot be meant."""
+    from medrag.records import Question
+
+    text, choices = typed(text), tuple(typed(each) for each in options)
+    _need_question(text, *images)
+    _need_time(time)
+    _need_options(choices)
+    _need_name("--subject", subject)
+    _need_name("--study", study)
+    return Question(
+        text=text, images=tuple(images), options=choices, subject=subject, study=study, time=time
+    )
 
 
 def _need_question(text: str, *images: Path | None) -> None:

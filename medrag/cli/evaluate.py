@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from medrag.cli.ask import Channels, check_names
 from medrag.cli.output import message, show, show_json, table
 from medrag.cli.progress import Bars
 
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
 
 # Above this many passages the names of all documents are not gathered to look for missing ones.
 _FEW = 200_000
+
+Measures = Annotated[
+    list[str] | None, typer.Option(metavar="<str>", help="Such as nDCG@10; may repeat.")
+]
 
 app = typer.Typer(help="Measure retrieval.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -31,15 +36,11 @@ def retrieval(
     split: Annotated[
         str | None, typer.Option(help="A file of qrels/; test if there is one.")
     ] = None,
-    channel: Annotated[
-        list[str] | None, typer.Option(metavar="<str>", help="Use only this channel; may repeat.")
-    ] = None,
+    channel: Channels = None,
     pipeline: Annotated[
         str | None, typer.Option(help="Retrieve as this pipeline does, instead of by channels.")
     ] = None,
-    measure: Annotated[
-        list[str] | None, typer.Option(metavar="<str>", help="Such as nDCG@10; may repeat.")
-    ] = None,
+    measure: Measures = None,
     same_id: Annotated[
         bool, typer.Option("--drop-same-id", help="Leave out the document with the query's id.")
     ] = False,
@@ -98,7 +99,6 @@ def _retriever(index: "Index", channels: list[str] | None, pipeline: str | None)
         from medrag.config import load_pipeline
 
         return load_pipeline(pipeline, index=index).retriever
-    from medrag.cli.ask import check_names
     from medrag.retrieval.channels import ChannelsRetriever
 
     check_names("channel", channels, index.channels)

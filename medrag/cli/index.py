@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -15,11 +15,37 @@ from medrag.errors import MedragError
 
 if TYPE_CHECKING:
     from medrag.build import BuildReport
+    from medrag.indexing.checking import Problem
 
 app = typer.Typer(help="Build and keep an index.", no_args_is_help=True, rich_markup_mode=None)
 
 Name = Annotated[str, typer.Argument(help="A name under ./indexes, or a folder.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Sources = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--from", metavar="<path>", help="A file, folder or corpus card to read; may repeat."
+    ),
+]
+RecipeName = Annotated[
+    str | None, typer.Option(help="An index recipe instead; by default the one of that name.")
+]
+Channels = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="<str>",
+        help="lexical, image, graph, or NAME=MODEL such as text=minilm; may repeat.",
+    ),
+]
+Stores = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="<str>",
+        help="Where vectors are searched: exact, faiss or qdrant, with FACTORY or URL after a "
+        "colon, for one channel as NAME=..., such as lexical=qdrant; may repeat.",
+    ),
+]
+Prune = Annotated[bool, typer.Option("--prune", help="Remove files that are no longer given.")]
 Workers = Annotated[int, typer.Option(min=1, help="Processes that read files and encode.")]
 EngineName = Annotated[
     Literal["local", "ray"],
@@ -47,33 +73,11 @@ KeepAll = Annotated[
 @app.command()
 def build(
     name: Name,
-    sources: Annotated[
-        list[Path] | None,
-        typer.Option(
-            "--from", metavar="<path>", help="A file, folder or corpus card to read; may repeat."
-        ),
-    ] = None,
-    recipe: Annotated[
-        str | None, typer.Option(help="An index recipe instead; by default the one of that name.")
-    ] = None,
-    channel: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="<str>",
-            help="lexical, image, graph, or NAME=MODEL such as text=minilm; may repeat.",
-        ),
-    ] = None,
-    store: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="<str>",
-            help="Where vectors are searched: exact, faiss or qdrant, with FACTORY or URL after a "
-            "colon, for one channel as NAME=..., such as lexical=qdrant; may repeat.",
-        ),
-    ] = None,
-    prune: Annotated[
-        bool, typer.Option("--prune", help="Remove files that are no longer given.")
-    ] = False,
+    sources: Sources = None,
+    recipe: RecipeName = None,
+    channel: Channels = None,
+    store: Stores = None,
+    prune: Prune = False,
     keep_all: KeepAll = False,
     workers: Workers = 1,
     engine: EngineName = "local",
@@ -88,24 +92,13 @@ def build(
     """
     if sources and recipe:
         raise typer.BadParameter("give --from or --recipe, not both")
-    from medrag.config.building import update_index
     from medrag.config.channels import store_specs
 
-    with Bars() as bars:
-        report = update_index(
-            name,
-            sources=sources or (),
-            recipe=None if sources else recipe or _recipe_of(name),
-            channels=channel or None,
-            stores=store_specs(store or ()),
-            workers=workers,
-            engine=engine,
-            cache=cache,
-            progress=bars,
-            say=bars.say,
-            prune=prune,
-            keep_all=keep_all,
-        )
+    report = _updated(
+        name, sources=sources or (), recipe=None if sources else recipe or _recipe_of(name),
+        channels=channel or None, stores=store_specs(store or ()), prune=prune, keep_all=keep_all,
+        workers=workers, engine=engine, cache=cache,
+    )  # fmt: skip
     _tell(report, as_json=as_json, strict=strict)
 
 
@@ -122,23 +115,15 @@ def add(
 ) -> None:
     """Add files to an index, with the channels that it has."""
     from medrag.config import open_index
-    from medrag.config.building import update_index
     from medrag.config.trust import refuse_foreign
 
-    with open_index(name) as index, Bars() as bars:
+    with open_index(name) as index:
         channels = {each: entry.spec for each, entry in index.store.manifest.channels.items()}
-        refuse_foreign(channels, str(index.folder))
-        report = update_index(
-            name,
-            sources=sources,
-            channels=channels,
-            workers=workers,
-            engine=engine,
-            cache=cache,
-            progress=bars,
-            say=bars.say,
-            keep_all=keep_all,
-        )
+    refuse_foreign(channels, str(index.folder))
+    report = _updated(
+        name, sources=sources, channels=channels, keep_all=keep_all,
+        workers=workers, engine=engine, cache=cache,
+    )  # fmt: skip
     # What is added stands beside the rest: that was not to be given.
     _tell(replace(report, missing=()), as_json=as_json, strict=strict)
 
@@ -193,7 +178,12 @@ def compact(name: Name, as_json: AsJson = False) -> None:
 def verify(
     name: Name,
     repair: Annotated[
-        bool, typer.Option("--repair", help="Drop damaged segments; the next build reads anew.")
+        bool,
+        typer.Option(
+            "--repair",
+            help="Drop damaged segments, for the next build to read anew, and make what is derived "
+            "from the others anew.",
+        ),
     ] = False,
     encoders: Annotated[
         bool, typer.Option("--encoders", help="Also encode 32 passages of each channel anew.")
@@ -201,27 +191,26 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Compare an index with its manifest; exit 1 if it is damaged."""
-    from medrag.config import open_index
     from medrag.indexing import maintenance
     from medrag.indexing.checking import verify as examine
 
     folder = _kept_up(name)
-    problems = examine(folder)
-    if encoders and not problems:
-        with open_index(folder) as index:
-            problems = [found for each in index.probe() if (found := each.problem) is not None]
-    dropped = maintenance.repair(folder) if repair and problems else []
+    damage = examine(folder)
+    problems = damage or (_of_encoders(folder) if encoders else [])
+    dropped = maintenance.repair(folder) if repair and damage else []
     if as_json:
         show_json({"problems": [asdict(each) for each in problems], "dropped": dropped})
     elif not problems:
         show(f"{folder} is sound")
     for each in problems:
         message(f"{each.place}: {each.problem}", error=True)
+    if damage and not repair:
+        message(f"mend it: medrag index verify {name} --repair")
+    elif damage:
+        message("made anew what is derived from the segments")
     if dropped:
         message(f"dropped {', '.join(dropped)}; build again to read their sources anew")
-    elif problems and not repair:
-        message(f"drop what is damaged: medrag index verify {name} --repair")
-    if problems and not repair:
+    if problems and not (damage and repair):
         raise typer.Exit(1)
 
 
@@ -272,16 +261,25 @@ def move(
 
 def summary(report: "BuildReport") -> str:
     """Say what a build did, in a few lines."""
-    from medrag.cli.tables import build_table
+    from medrag.cli.tables import build_table, searched_lines
 
     done = report.added or report.changed or report.failed or any(report.encoded.values())
-    if report.files and not (done or report.missing):
-        files = "1 file is" if report.unchanged == 1 else f"{report.unchanged} files are"
-        return (
-            f"nothing to do: {files} in {report.folder} unchanged "
-            f"({number(report.n_passages, 'passage')}, {report.seconds:.1f} s)"
-        )
-    return build_table(report)
+    if done or report.missing or not report.files:
+        return build_table(report)
+    files = "1 file is" if report.unchanged == 1 else f"{report.unchanged} files are"
+    searched = "; ".join(searched_lines(report))
+    return (
+        f"{searched or 'nothing to do'}: {files} in {report.folder} unchanged "
+        f"({number(report.n_passages, 'passage')}, {report.seconds:.1f} s)"
+    )
+
+
+def _updated(name: str, **wanted: Any) -> "BuildReport":
+    """Build an index and show how it goes; the keywords are those of `update_index`."""
+    from medrag.config.building import update_index
+
+    with Bars() as bars:
+        return update_index(name, progress=bars, say=bars.say, **wanted)
 
 
 def _recipe_of(name: str) -> str:
@@ -294,6 +292,14 @@ def _recipe_of(name: str) -> str:
     except MedragError as error:
         raise MedragError(f"{error}; or say which files to read: --from PATH") from error
     return recipe
+
+
+def _of_encoders(folder: Path) -> "list[Problem]":
+    """Encode some passages of each channel anew, and say where that gives other vectors."""
+    from medrag.config import open_index
+
+    with open_index(folder) as index:
+        return [found for each in index.probe() if (found := each.problem) is not None]
 
 
 def _folder(name: str) -> Path:

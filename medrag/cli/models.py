@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from medrag.cli.ask import check_names
 from medrag.cli.output import message, number, shortened, show, show_json, table
 
 if TYPE_CHECKING:
@@ -69,8 +70,6 @@ def _named(name: str) -> "Preset":
 
 
 def _chosen(listed: "tuple[Preset, ...]", kind: str | None, domain: str | None) -> "list[Preset]":
-    from medrag.cli.ask import check_names
-
     check_names("kind", [kind] if kind else (), {each.kind for each in listed})
     domains = {one for each in listed for one in each.domains}
     check_names("domain", [domain] if domain else (), domains)

@@ -47,6 +47,8 @@ def build_json(report: "BuildReport") -> Json:
         ],
         "missing": [list(each) for each in report.missing],
         "encoded": dict(report.encoded),
+        "stores": dict(report.stores),
+        "mended": list(report.mended),
         "seconds": report.seconds,
     }  # fmt: skip
 
@@ -68,6 +70,7 @@ def build_table(report: "BuildReport") -> str:
     ]
     if any(report.encoded.values()):
         lines.append(table([("channels", f"encoded {counts(report.encoded)}")], indent="  "))
+    lines += [f"  {each}" for each in searched_lines(report)]
     reasons = left_out(report)
     if reasons:
         lines.append("  left out or read in part:")
@@ -78,6 +81,15 @@ def build_table(report: "BuildReport") -> str:
         done = "removed" if report.pruned else "kept (see --prune)"
         lines.append(f"  no longer given: {number(len(report.missing), 'file')} {done}")
     return "\n".join(lines)
+
+
+def searched_lines(report: "BuildReport") -> list[str]:
+    """Say which channels are searched elsewhere now, and what was made anew."""
+    lines = [f"{name} is now searched by {how}" for name, how in report.stores.items()]
+    if report.mended:
+        names = ", ".join(report.mended)
+        lines.append(f"what is derived for {names} was missing or damaged, and is made anew")
+    return lines
 
 
 def lost_lines(report: "BuildReport") -> list[str]:

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from medrag.build import ChannelPlan, SourceFile, build
 from medrag.config.cards import GIVEN
@@ -30,6 +30,7 @@ CACHE_VARIABLE = "MEDRAG_CACHE"
 _STORED = ("dense", "sparse", "lexical")
 
 Channels = Mapping[str, Any] | Sequence[str]
+Recipes = Mapping[str, ChannelRecipe]
 
 
 def build_index(
@@ -107,47 +108,77 @@ def update_index(
         RecipeError: if a source does not exist, or a recipe or card cannot be built.
         ValueError: if there are neither sources nor a recipe, or both.
     """
-    given = list(sources)
-    if bool(given) == (recipe is not None):
-        raise ValueError("give either sources or a recipe")
     place = located(folder)
     manifest = _manifest(place)
-    wanted: Mapping[str, ChannelRecipe] | None = (
-        None if channels is None else planned_channels(channel_specs(channels), Place("channels"))
-    )
-    if recipe is not None:
-        plan = read_index_recipe(recipe)
-        given, wanted = list(plan.cards), wanted or plan.channels
-    found = discover(given, taken=_corpora(place, manifest), into=place)
-    held = _kept(place, manifest, stores or {})
-    # What the index has goes before what would fit: its "image" may be an encoder of choice.
-    chosen = {**_fitting(found.files), **held} if wanted is None else {**held, **wanted}
-    said = _said(chosen, stores or {})
-    refuse_foreign(_unsaid(held, {*(wanted or ())}, {*said}), str(place))
-    chosen = {**chosen, **(planned_channels(said, Place("store")) if said else {})}
-    kept = _cache(cache)
+    asked = _asked(list(sources), recipe, channels)
+    found = discover(asked.sources, taken=_corpora(place, manifest), into=place)
+    chosen = _chosen(asked.channels, stores or {}, found.files, place, manifest)
     key = load_key()
     return build(
         place,
         _keeping_all(found.files) if keep_all else found.files,
         ingestor=Ingestors(key),
-        key=fingerprint(key),
-        channels={
-            name: ChannelPlan(each.spec, _cached(each.encoder, kept))
-            for name, each in chosen.items()
-        },
+        channels=_plans(chosen, cache),
         workers=workers,
         engine=engine,
         progress=progress,
         say=say,
         unknown=found.skipped,
         prune=prune,
+        key=fingerprint(key),
     )
 
 
-def _said(
-    chosen: Mapping[str, ChannelRecipe], stores: Mapping[str, Any]
-) -> dict[str, dict[str, Any]]:
+class _Asked(NamedTuple):
+    """What a person wants in an index; `channels` is None for those that it has, or that fit."""
+
+    sources: Sequence[Sourced]
+    channels: Recipes | None
+
+
+def _asked(
+    sources: Sequence[Sourced], recipe: str | Path | None, channels: Channels | None
+) -> _Asked:
+    if bool(sources) == (recipe is not None):
+        raise ValueError("give either sources or a recipe")
+    wanted = None
+    if channels is not None:
+        wanted = planned_channels(channel_specs(channels), Place("channels"))
+    if recipe is None:
+        return _Asked(sources, wanted)
+    read = read_index_recipe(recipe)
+    return _Asked(read.cards, wanted or read.channels)
+
+
+def _chosen(
+    wanted: Recipes | None,
+    stores: Mapping[str, Any],
+    files: Sequence[SourceFile],
+    place: Path,
+    manifest: "Manifest | None",
+) -> Recipes:
+    """Decide on the channels: those wanted and those of the index, searched where `stores` says.
+
+    What only the index says of its channels, this user must have allowed.
+    """
+    entries = manifest.channels if manifest else {}
+    dense = {name for name, entry in entries.items() if entry.kind == "dense"}
+    moved = {name for name in entries if name in stores or ("" in stores and name in dense)}
+    specs = {
+        name: {k: v for k, v in entry.spec.items() if k != "store" or name not in moved}
+        for name, entry in entries.items()
+    }
+    held = _planned(specs, Place(str(place), ("channels",)))
+    refuse_foreign({n: each for n, each in specs.items() if n not in (wanted or {})}, str(place))
+    # What the index has goes before what would fit: its "image" may be an encoder of choice.
+    if wanted is None:
+        chosen = {**_planned(fitting_channels(files), Place("channels")), **held}
+    else:
+        chosen = {**held, **wanted}
+    return {**chosen, **_planned(_stored(chosen, stores), Place("store"))}
+
+
+def _stored(chosen: Recipes, stores: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Specify the channels that `stores` says where to search: those it names, and else dense ones.
 
     Raises:
@@ -165,22 +196,24 @@ def _said(
             f"store {shown(stores[''])}: none of the channels ({', '.join(chosen)}) is dense, and "
             f"only those need not be named{named}"
         )
-    return {
-        name: {**chosen[name].spec, "store": stores[name if name in stores else ""]}
-        for name in able
-        if name in stores or ("" in stores and name in dense)
-    }
+    said = {**dict.fromkeys(dense if "" in stores else (), stores.get("")), **stores}
+    return {name: {**chosen[name].spec, "store": said[name]} for name in able if name in said}
 
 
-def _unsaid(
-    held: Mapping[str, ChannelRecipe], channels: set[str], stores: set[str]
-) -> dict[str, dict[str, Any]]:
-    """Give what the index alone says of its channels, and not who builds it."""
-    return {
-        name: {k: v for k, v in each.spec.items() if k != "store" or name not in stores}
-        for name, each in held.items()
-        if name not in channels
-    }
+def _planned(specs: Mapping[str, Any], place: Place) -> Recipes:
+    return planned_channels(specs, place) if specs else {}
+
+
+def _plans(chosen: Recipes, cache: str | Path | None) -> dict[str, ChannelPlan]:
+    """Say how each channel is built, with the vectors of its encoder kept in a folder, if any."""
+    kept = cache or os.environ.get(CACHE_VARIABLE)
+    folder = Path(kept).expanduser().absolute() if kept else None
+
+    def planned_for(each: ChannelRecipe) -> ChannelPlan:
+        encoder = Cached(each.encoder, folder) if each.encoder and folder else each.encoder
+        return ChannelPlan(each.spec, encoder)
+
+    return {name: planned_for(each) for name, each in chosen.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,17 +242,6 @@ class Cached:
         return CachedEncoder(encoder=self.encoder(), folder=self.folder)
 
 
-def _cached(
-    encoder: Callable[[], Encoder] | None, folder: Path | None
-) -> Callable[[], Encoder] | None:
-    return encoder if encoder is None or folder is None else Cached(encoder, folder)
-
-
-def _cache(given: str | Path | None) -> Path | None:
-    folder = given or os.environ.get(CACHE_VARIABLE)
-    return Path(folder).expanduser().absolute() if folder else None
-
-
 def _keeping_all(files: Sequence[SourceFile]) -> list[SourceFile]:
     return [
         replace(file, options={**file.options, "keep_all": True})
@@ -227,11 +249,6 @@ def _keeping_all(files: Sequence[SourceFile]) -> list[SourceFile]:
         else file
         for file in files
     ]
-
-
-def _fitting(files: Sequence[SourceFile]) -> dict[str, ChannelRecipe]:
-    fitting = fitting_channels(files)
-    return planned_channels(fitting, Place("channels")) if fitting else {}
 
 
 def _manifest(folder: Path) -> "Manifest | None":
@@ -244,20 +261,3 @@ def _corpora(folder: Path, manifest: "Manifest | None") -> list[Corpus]:
     entries = manifest.corpora.values() if manifest else ()
     roots = {each.name: os.path.normpath(folder.absolute() / each.root) for each in entries}
     return [Corpus(name, Path(root)) for name, root in roots.items()]
-
-
-def _kept(
-    folder: Path, manifest: "Manifest | None", stores: Mapping[str, Any]
-) -> dict[str, ChannelRecipe]:
-    """Check the channels of an index, but for stores that are to give way to others."""
-    if manifest is None or not manifest.channels:
-        return {}
-    specs = {
-        name: {
-            key: value
-            for key, value in entry.spec.items()
-            if key != "store" or not (name in stores or ("" in stores and entry.kind == "dense"))
-        }
-        for name, entry in manifest.channels.items()
-    }
-    return planned_channels(specs, Place(str(folder), ("channels",)))

@@ -73,7 +73,7 @@ class Index:
         """Rank passages for a text, an image, or both.
 
         Args:
-            image: a picture file.
+            image: a picture file, or a scan (NIfTI, DICOM), of which 8 slices are looked for.
             k: passages at most.
             channels: names of those to use; every channel that fits the question if None.
             filter: which passages count.
@@ -89,7 +89,7 @@ class Index:
 
         if not text.strip() and image is None:
             raise ValueError("a search needs a text or an image, and got neither")
-        question = Question(text=text, images=() if image is None else (_picture(image),))
+        question = Question(text=text, images=() if image is None else _pictures(image))
         retriever = ChannelsRetriever(
             rows=self.rows,
             channels=self.chosen(channels),
@@ -115,12 +115,10 @@ class Index:
 
         probes = []
         for name, entry in self.store.manifest.channels.items():
-            place = Place(str(self.folder), ("channels", name))
-            encoder = planned_channel(name, entry.spec, place).encoder
-            if encoder is not None:
-                refuse_foreign_code(entry.spec, place)
-                refuse_foreign_hosts(entry.spec, place)
-                probes.append(probe(self.store, name, encoder()))
+            if entry.has_vectors:
+                place = Place(str(self.folder), ("channels", name))
+                encoder = _trusted(name, entry.spec, place).encoder
+                probes += [probe(self.store, name, encoder())] if encoder else []
         return probes
 
     def resolve(self, passage: Passage) -> Passage:
@@ -288,9 +286,7 @@ class _Deferred:
 
     @cached_property
     def _channel(self) -> Channel:
-        recipe = planned_channel(self._name, self._spec, self._place)
-        refuse_foreign_code(self._spec, self._place)
-        refuse_foreign_hosts(self._spec, self._place)
+        recipe = _trusted(self._name, self._spec, self._place)
         return opened_channel(self._store, self._name, recipe)
 
 
@@ -315,7 +311,15 @@ def opened_channel(store: "Store", name: str, recipe: ChannelRecipe) -> Channel:
     return channel
 
 
-def _picture(path: str | Path) -> ImageRef:
-    from medrag.images import identified
+def _trusted(name: str, spec: Mapping[str, Any], place: Place) -> ChannelRecipe:
+    """Check a channel that an index describes, and that this user allows what it would do."""
+    recipe = planned_channel(name, spec, place)
+    refuse_foreign_code(spec, place)
+    refuse_foreign_hosts(spec, place)
+    return recipe
 
-    return identified(ImageRef(str(Path(path).expanduser().absolute())))
+
+def _pictures(path: str | Path) -> tuple[ImageRef, ...]:
+    from medrag.images import asked_parts
+
+    return asked_parts(ImageRef(str(Path(path).expanduser().absolute())))

@@ -12,6 +12,7 @@ from medrag.config.place import Place, shown, unknown
 from medrag.config.reading import read_mapping
 from medrag.config.tables import kinds
 from medrag.errors import RecipeError
+from medrag.indexing.backends import OWN
 from medrag.indexing.option_checks import check_options
 
 # What an index gives to its channels, and no recipe may.
@@ -19,8 +20,6 @@ GIVEN = frozenset({"store", "name", "encoder", "side", "folder", "mask", "vector
 # Kinds of channel that an encoder fills.
 _ENCODED = ("dense", "sparse")
 _MATCHING_ONE_BY_ONE = ("late_interaction", "qdrant")
-# What channels of terms are searched in, unless it is Qdrant.
-_OWN = {"lexical": "postings", "sparse": "inverted lists"}
 SIDES = ("text", "image")
 
 _KEYS = ("about", "corpora", "channels")
@@ -129,7 +128,7 @@ def planned_channel(name: str, spec: Any, place: Place) -> ChannelRecipe:
 def _unencoded(kind: Any, spec: Mapping[str, Any], place: Place) -> ChannelRecipe:
     """Check a channel without an encoder: one of words, which Qdrant may search, or another."""
     given = GIVEN - {"encoder", "side"}
-    if not isinstance(kind, str) or kind not in _OWN:
+    if not isinstance(kind, str) or kind not in OWN:
         return ChannelRecipe(spec, planned("channel", spec, place, given=given - {"vectors"}))
     channel = planned("channel", _without(spec, "store"), place, given=given)
     return ChannelRecipe(spec, channel, vectors=_planned_terms(spec, place))
@@ -167,7 +166,7 @@ def _planned_terms(spec: Mapping[str, Any], place: Place) -> Plan | None:
     if isinstance(store, Mapping) and store.get("kind") != "qdrant":
         kind = spec["kind"]
         raise at.error(
-            f"a {kind} channel is searched in its own {_OWN[kind]}, or by qdrant, and not by "
+            f"a {kind} channel is searched in its own {OWN[kind]}, or by qdrant, and not by "
             f"{shown(store.get('kind'))}; leave 'store' out, or say qdrant"
         )
     return _checked_store(store, at, of=str(spec["kind"]))

@@ -20,18 +20,19 @@ from medrag.records import Embeddings, Filter, ScoredRow
 
 EXACT = "exact"
 LATE_INTERACTION = "late_interaction"
-# Backends that keep something below derived/, and the module that makes it. Those of `NEEDED`
-# cannot search without it; for the others it only saves time.
+# Backends that keep something below derived/, and the module that makes it.
 DERIVING: Mapping[str, str] = {
-    "exact": "medrag.indexing.exact",
-    "late_interaction": "medrag.indexing.late_interaction",
+    "exact": "medrag.indexing.scanning.kept",
+    "late_interaction": "medrag.indexing.maxsim.kept",
     "faiss": "medrag.indexing.faiss",
     "qdrant": "medrag.indexing.qdrant",
 }
-NEEDED = frozenset({"faiss", "qdrant"})
+# What channels of terms are searched in without a backend.
+OWN: Mapping[str, str] = {"lexical": "postings", "sparse": "inverted lists"}
 # Options that say how to search, and leave what is kept as it is.
 SEARCHED_WITH: Mapping[str, frozenset[str]] = {
     "faiss": frozenset({"nprobe", "ef", "device", "rescore"}),
+    "qdrant": frozenset({"ef", "exact", "oversampling", "read_consistency", "timeout", "parallel"}),
 }
 
 
@@ -95,15 +96,22 @@ def backend_of(entry: ChannelEntry) -> str | None:
 
     Without a store, sparse and lexical channels are: in inverted lists, and by Tantivy.
     """
-    kind = _spec(entry).get("kind", EXACT)
+    kind = entry.store.get("kind", EXACT)
     if entry.kind != "dense":
         return "qdrant" if kind == "qdrant" else None
     return LATE_INTERACTION if kind == EXACT and entry.late_interaction else str(kind)
 
 
+def searched_by(entry: ChannelEntry) -> str:
+    """Say what searches a channel, for a person: "faiss (factory IVF256,Flat)", "its postings"."""
+    kind = backend_of(entry) or f"its {OWN.get(entry.kind, entry.kind)}"
+    said = [f"{key} {value}" for key, value in backend_options(entry).items() if key != "url"]
+    return f"{kind} ({', '.join(said)})" if said else kind
+
+
 def backend_options(entry: ChannelEntry) -> dict[str, Any]:
     """Give the options of a channel's backend, as the recipe says them."""
-    return {key: value for key, value in _spec(entry).items() if key != "kind"}
+    return {key: value for key, value in entry.store.items() if key != "kind"}
 
 
 def grouped(manifest: Manifest) -> dict[str, dict[str, ChannelEntry]]:
@@ -155,8 +163,3 @@ def check_questions(questions: Embeddings, k: int, d: int | None, name: str) -> 
 def _kept_options(entry: ChannelEntry) -> dict[str, Any]:
     passing = SEARCHED_WITH.get(backend_of(entry) or "", frozenset())
     return {key: value for key, value in backend_options(entry).items() if key not in passing}
-
-
-def _spec(entry: ChannelEntry) -> Mapping[str, Any]:
-    spec = entry.spec.get("store", EXACT)
-    return spec if isinstance(spec, Mapping) else {"kind": spec}

@@ -1,28 +1,34 @@
 """Whether an index is what its manifest says: every byte, every count."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
 import numpy as np
 
-from medrag.errors import IndexFormatError, MedragError, is_panic
-from medrag.indexing.backends import NEEDED, backend_module, backend_of, grouped
-from medrag.indexing.graph import GraphChannel
+from medrag.errors import MedragError, is_panic
+from medrag.indexing.backends import backend_module, backend_of, grouped
 from medrag.indexing.manifest import (
     ChannelEntry,
     Manifest,
     SegmentEntry,
     live_rows,
-    n_live,
     read_manifest,
 )
-from medrag.indexing.postings import opened_postings, postings_from_json, stamp_of
-from medrag.indexing.segment import FOLDER, PASSAGES, Segment, file_sums, id_bytes
+from medrag.indexing.postings import broken_files, postings_from_json, stamp_of
+from medrag.indexing.segment import PASSAGES, Segment, damaged_files, id_bytes, segment_folder
 from medrag.indexing.storage import Store
-from medrag.indexing.vectors import VALUES, Floats, Vectors, channel_folder, has_channel
+from medrag.indexing.vectors import (
+    VALUES,
+    Floats,
+    Vectors,
+    blocks,
+    channel_folder,
+    has_channel,
+)
+from medrag.indexing.wholeness import backend_problem, graph_problem, postings_problem, written
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +49,8 @@ def verify(folder: Path) -> list[Problem]:
     problems = []
     ids: dict[bytes, str] = {}
     for entry in manifest.segments:
-        root = folder / FOLDER / entry.name
-        damage = list(_damaged_files(root, entry))
+        root = segment_folder(folder, entry)
+        damage = list(damaged_files(root, entry.sums))
         if not damage:
             damage = [
                 *_miscounts(root, entry),
@@ -61,19 +67,8 @@ def damaged_segments(folder: Path, manifest: Manifest) -> list[str]:
     return [
         entry.name
         for entry in manifest.segments
-        if any(True for _ in _damaged_files(folder / FOLDER / entry.name, entry))
+        if any(damaged_files(segment_folder(folder, entry), entry.sums))
     ]
-
-
-def _damaged_files(root: Path, entry: SegmentEntry) -> Iterator[str]:
-    found = file_sums(root) if root.is_dir() else {}
-    for name, known in entry.sums.items():
-        if name not in found:
-            yield f"{name} is missing"
-        elif found[name].size != known.size:
-            yield f"{name} has {found[name].size} bytes instead of {known.size}"
-        elif found[name].sha256 != known.sha256:
-            yield f"{name} has other bytes than were written (its sha256 differs)"
 
 
 def _miscounts(root: Path, entry: SegmentEntry) -> Iterator[str]:
@@ -108,7 +103,7 @@ def _broken_vectors(folder: Path, n: int) -> Iterator[str]:
         yield f"{len(vectors.values)} vectors instead of {vectors.starts[-1]}"
     if len(vectors.rows) and (np.diff(vectors.rows).min(initial=1) < 1 or vectors.rows[-1] >= n):
         yield "rows do not ascend within the segment"
-    if not all(np.isfinite(block).all() for block in _blocks(vectors.values)):
+    if not all(np.isfinite(block).all() for block in blocks(vectors.values)):
         yield "a vector is not finite"
 
 
@@ -119,18 +114,13 @@ def _broken_terms(root: Path, entry: SegmentEntry, manifest: Manifest) -> Iterat
             continue
         values = Vectors(folder=channel_folder(root, name)).values
         d = channel.d or 0
-        if values.shape[1:] != (2,) or not all(_are_terms(b[:, 0], d) for b in _blocks(values)):
+        if values.shape[1:] != (2,) or not all(_are_terms(b[:, 0], d) for b in blocks(values)):
             yield f"{channel_folder(Path(), name)}: a term is not a whole number below {d}"
 
 
 def _are_terms(numbers: Floats, d: int) -> bool:
     # Compared so that a number that is not finite is none.
     return bool(((numbers >= 0) & (numbers < d) & (numbers == np.trunc(numbers))).all())
-
-
-def _blocks(values: Floats) -> Iterator[Floats]:
-    for start in range(0, len(values), 1 << 16):
-        yield values[start : start + (1 << 16)]
 
 
 def _duplicates(root: Path, entry: SegmentEntry, ids: dict[bytes, str]) -> Iterator[str]:
@@ -144,36 +134,52 @@ def _duplicates(root: Path, entry: SegmentEntry, ids: dict[bytes, str]) -> Itera
 
 def _underived(folder: Path, manifest: Manifest) -> Iterator[tuple[str, str]]:
     """Compare what was derived, and the vectors, with the segments."""
-    live = sum(n_live(segment) for segment in manifest.segments)
     for name, channel in manifest.channels.items():
         problem = None
         if channel.kind == "lexical" and backend_of(channel) is None:
-            problem = _wrong_postings(folder, channel.derived, live)
+            n = manifest.n_live
+            problem = _broken_postings(folder, channel) or postings_problem(folder, channel, n)
         elif channel.kind == "graph":
-            problem = _wrong_graph(folder, channel.derived.get("folder"))
+            problem = graph_problem(folder, channel) or _broken_graph(folder, channel)
         elif channel.has_vectors:
             lacking = [s.name for s in manifest.segments if not has_channel(s, name)]
-            problem = f"no vectors in {', '.join(lacking)}" if lacking else None
+            problem = _unencoded(lacking) if lacking else None
         if problem:
             yield name, problem
     for kind, channels in grouped(manifest).items():
-        problem = _wrong_backend(folder, manifest, kind, channels)
-        if problem:
+        if problem := _wrong_backend(folder, manifest, kind, channels):
             yield ", ".join(channels), problem
+
+
+def _unencoded(segments: Sequence[str]) -> str:
+    return f"no vectors in {', '.join(segments)}; the same build again encodes them"
+
+
+def _broken_postings(folder: Path, channel: ChannelEntry) -> str | None:
+    postings = postings_from_json(channel.derived)
+    if postings is None or stamp_of(folder / postings.folder) is None:
+        return None
+    broken = next(broken_files(folder / postings.folder), None)
+    return f"its postings are damaged ({broken})" if broken else None
+
+
+def _broken_graph(folder: Path, channel: ChannelEntry) -> str | None:
+    broken = next(damaged_files(folder / channel.derived["folder"], written(channel)), None)
+    return f"its graph is damaged ({broken})" if broken else None
 
 
 def _wrong_backend(
     folder: Path, manifest: Manifest, kind: str, channels: Mapping[str, ChannelEntry]
 ) -> str | None:
-    derived = next(iter(channels.values())).derived.get("folder")
-    if derived is None or not (folder / derived).is_dir():
-        missing = derived is not None or kind in NEEDED
-        return (
-            f"what {kind} searches is missing; the same build again makes it" if missing else None
-        )
+    one = next(iter(channels.values()))
+    if problem := backend_problem(folder, kind, one):
+        return problem
+    if "folder" not in one.derived:
+        return None
+    derived = folder / one.derived["folder"]
     store = Store(folder=folder, manifest=manifest)
     try:
-        return backend_module(kind).problem(store=store, channels=channels, folder=folder / derived)
+        found = backend_module(kind).problem(store=store, channels=channels, folder=derived)
     except MedragError:
         raise
     except BaseException as error:
@@ -181,26 +187,5 @@ def _wrong_backend(
         if not (isinstance(error, Exception) or is_panic(error)):
             raise
         return f"what {kind} keeps cannot be read ({type(error).__name__}: {error})"
-
-
-def _wrong_graph(folder: Path, derived: str | None) -> str | None:
-    if derived is None or not (folder / derived).is_dir():
-        return "its graph is missing; the same build again makes it"
-    try:
-        GraphChannel(folder=folder / derived, mask=lambda _: np.empty(0, dtype=np.bool_))
-    except IndexFormatError as error:
-        return f"its graph is damaged ({error})"
-    return None
-
-
-def _wrong_postings(folder: Path, derived: object, live: int) -> str | None:
-    postings = postings_from_json(derived) if isinstance(derived, dict) else None
-    if postings is None or stamp_of(folder / postings.folder) is None:
-        return "its postings are missing; the same build again makes them"
-    if stamp_of(folder / postings.folder) != postings.stamp:
-        return "its postings are of a build that was cut short; the same build again mends them"
-    try:
-        n = opened_postings(folder / postings.folder)[1].num_docs
-    except ValueError as error:
-        return f"its postings are damaged ({error})"
-    return None if n == live else f"its postings hold {n} passages instead of {live}"
+    broken = found or next(damaged_files(derived, written(one)), None)
+    return broken if found or broken is None else f"what {kind} keeps is damaged ({broken})"

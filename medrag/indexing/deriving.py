@@ -3,17 +3,13 @@
 import hashlib
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
-from medrag.errors import IndexFormatError
 from medrag.indexing import durable
-from medrag.indexing.backends import NEEDED, backend_module, backend_of, grouped, options_stamp
-from medrag.indexing.graph import GraphChannel
-from medrag.indexing.graph_compile import FORMAT, compile_graph
+from medrag.indexing.backends import backend_module, backend_of, grouped, options_stamp
+from medrag.indexing.graph import FORMAT, compile_graph
 from medrag.indexing.manifest import ChannelEntry, Manifest, SegmentEntry, live_rows
 from medrag.indexing.postings import (
     Postings,
@@ -23,14 +19,25 @@ from medrag.indexing.postings import (
     postings_from_json,
     stamp_of,
 )
-from medrag.indexing.segment import FOLDER, Segment
+from medrag.indexing.segment import segment_of
 from medrag.indexing.storage import Store
 from medrag.indexing.vectors import channel_folder
+from medrag.indexing.wholeness import (
+    backend_problem,
+    derived_sums,
+    graph_problem,
+    postings_problem,
+    written,
+)
 from medrag.records import Filter
 
 DERIVED = "derived"
 
 _GRAPHED = frozenset({"term", "fact"})
+# Backends whose library changes its own files later on; they look after them themselves.
+_CHANGING = frozenset({"qdrant"})
+# Backends that keep sums of their files themselves: theirs are not read twice.
+_SUMMED = frozenset({"faiss", "late_interaction"})
 _NUMBERED = re.compile(r".+-\d{6,}")
 
 
@@ -44,6 +51,8 @@ class Derived:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        # Channels of which something had been derived that was found missing or damaged.
+        self.mended: list[str] = []
         self._open: dict[str, _Postings] = {}
 
     def add(self, manifest: Manifest, segment: SegmentEntry) -> None:
@@ -74,14 +83,18 @@ class Derived:
         return manifest
 
     def refresh(self, manifest: Manifest) -> Manifest:
-        """Make anew what is missing or stale.
+        """Make anew what is missing, damaged or stale; of files, only the sizes are looked at.
 
         Postings are stale if too many removed passages count in them, a graph, and what a backend
         of vectors keeps, if any passage came or went since it was made.
         """
         for name in _posted(manifest):
+            entry = manifest.channels[name]
+            lost = name not in self._open and postings_problem(self.folder, entry, manifest.n_live)
+            if lost:
+                self._mend(entry, [name])
             state = self._state(manifest, name)
-            if state is None or outdated(state):
+            if lost or state is None or outdated(state):
                 self._remake(manifest, name)
         for name in _named(manifest, "graph"):
             manifest = self._graph(manifest, name)
@@ -155,30 +168,33 @@ class Derived:
 
     def _graph(self, manifest: Manifest, name: str) -> Manifest:
         """Compile the graph of terms and facts, if passages came or went since it was."""
-        derived = manifest.channels[name].derived
+        entry = manifest.channels[name]
         rows = [[segment.name, segment.tombstones] for segment in manifest.segments]
         content = hashlib.sha256(json.dumps([FORMAT, rows]).encode()).hexdigest()
-        old = derived.get("folder")
-        if old and derived.get("content") == content and _is_graph(self.folder / old):
-            return manifest
+        if entry.derived.get("content") == content:
+            if graph_problem(self.folder, entry) is None:
+                return manifest
+            self._mend(entry, [name])
         folder = self._new_folder(manifest, name)
         store = Store(folder=self.folder, manifest=manifest)
         compile_graph(store.passages_where(Filter(kinds=_GRAPHED)), self.folder / folder)
         durable.sync_tree(self.folder / folder)
-        return _with_derived(manifest, name, {"folder": folder, "content": content})
+        files = derived_sums(self.folder / folder, None, {})
+        derived = {"folder": folder, "content": content, "files": files}
+        return _with_derived(manifest, name, derived)
 
     def _backend(self, manifest: Manifest, kind: str) -> Manifest:
         """Make what a backend keeps for its channels, if vectors came or went since."""
         channels = grouped(manifest)[kind]
         stamps = {"content": _content(manifest, channels), "options": options_stamp(channels)}
-        held = next(iter(channels.values())).derived
-        old = self.folder / str(held["folder"]) if held.get("folder") else None
-        missing = not old.is_dir() if old else kind in NEEDED
-        if not missing and all(
-            stamps.items() <= each.derived.items() for each in channels.values()
-        ):
-            return manifest
-        usable = old if old and not missing and held.get("options") == stamps["options"] else None
+        held = next(iter(channels.values()))
+        problem = backend_problem(self.folder, kind, held)
+        if all(stamps.items() <= each.derived.items() for each in channels.values()):
+            if problem is None:
+                return manifest
+            self._mend(held, channels)
+        same = "folder" in held.derived and held.derived.get("options") == stamps["options"]
+        usable = self.folder / held.derived["folder"] if same and problem is None else None
         folder = self._new_folder(manifest, kind)
         (self.folder / folder).mkdir(parents=True)
         store = Store(folder=self.folder, manifest=manifest)
@@ -188,9 +204,17 @@ class Derived:
         ):
             durable.sync_tree(self.folder / folder)
             derived["folder"] = folder
+            if kind not in _CHANGING:
+                known = None if kind in _SUMMED else written(held)
+                derived["files"] = derived_sums(self.folder / folder, usable, known)
         for name in channels:
             manifest = _with_derived(manifest, name, derived)
         return manifest
+
+    def _mend(self, entry: ChannelEntry, names: Iterable[str]) -> None:
+        """Note that channels lost what was derived for them, if anything was."""
+        if entry.derived:
+            self.mended += names
 
     def _new_folder(self, manifest: Manifest, name: str) -> str:
         number = manifest.generation + 1
@@ -198,14 +222,11 @@ class Derived:
             number += 1
         return f"{DERIVED}/{name}-{number:06d}"
 
-    def _segment(self, entry: SegmentEntry) -> Segment:
-        return Segment(folder=self.folder / FOLDER / entry.name, n=entry.n)
-
     def _languages(self, entry: SegmentEntry) -> set[str]:
-        return set(self._segment(entry).columns.values("language"))
+        return set(segment_of(self.folder, entry).columns.values("language"))
 
     def _live_lines(self, entry: SegmentEntry) -> Iterator[tuple[int, bytes]]:
-        return self._segment(entry).lines(live_rows(entry))
+        return segment_of(self.folder, entry).lines(live_rows(entry))
 
 
 class _Postings:
@@ -246,14 +267,6 @@ def _content(manifest: Manifest, channels: Mapping[str, ChannelEntry]) -> str:
     return hashlib.sha256(json.dumps(rows).encode()).hexdigest()
 
 
-def _is_graph(folder: Path) -> bool:
-    try:
-        GraphChannel(folder=folder, mask=lambda _: np.empty(0, dtype=np.bool_))
-    except IndexFormatError:
-        return False
-    return True
-
-
 def _named(manifest: Manifest, kind: str) -> list[str]:
     return [name for name, entry in manifest.channels.items() if entry.kind == kind]
 
@@ -264,6 +277,6 @@ def _posted(manifest: Manifest) -> list[str]:
     return [name for name in named if backend_of(manifest.channels[name]) is None]
 
 
-def _with_derived(manifest: Manifest, name: str, derived: dict[str, object]) -> Manifest:
+def _with_derived(manifest: Manifest, name: str, derived: Mapping[str, object]) -> Manifest:
     entry = replace(manifest.channels[name], derived=derived)
     return replace(manifest, channels={**manifest.channels, name: entry})

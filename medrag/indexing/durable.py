@@ -4,7 +4,7 @@ import contextlib
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import IO
 
@@ -25,6 +25,19 @@ def move(source: Path, target: Path) -> None:
     """Rename a file or a folder on the same disk, and make the new name last."""
     _patiently(lambda: source.replace(target))
     sync_folder(target.parent)
+
+
+def taken_over(names: Collection[str], previous: Path | None, folder: Path) -> bool:
+    """Give files that never change a place in a second folder; tell whether the first had all."""
+    if previous is None or not all((previous / name).is_file() for name in names):
+        return False
+    for name in names:
+        if not (folder / name).exists():
+            try:
+                os.link(previous / name, folder / name)
+            except OSError:  # a disk without links
+                shutil.copyfile(previous / name, folder / name)
+    return True
 
 
 def sync(file: IO[bytes]) -> None:

@@ -1,21 +1,18 @@
 """Late interaction: each vector of a question meets its best match among those of a passage."""
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Sequence
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from medrag.indexing.backends import backend_options, check_questions
-from medrag.indexing.manifest import ChannelEntry
+from medrag.indexing.backends import check_questions
+from medrag.indexing.machine import present_devices
 from medrag.indexing.maxsim.batches import batches, taken
 from medrag.indexing.maxsim.device import DeviceCopy
 from medrag.indexing.maxsim.options import FirstPass, Options, Plan, Scan, plan_of
-from medrag.indexing.maxsim.packed import Ints, Packed, packed
-from medrag.indexing.maxsim.parts import Part, keep_copy, keep_planes, parts_of
+from medrag.indexing.maxsim.packed import CopyKind, Ints, Packed, packed
+from medrag.indexing.maxsim.parts import Part, kind_with_room, parts_of
 from medrag.indexing.maxsim.scoring import (
     Doubles,
     Estimates,
@@ -27,12 +24,8 @@ from medrag.indexing.maxsim.scoring import (
     rescored,
 )
 from medrag.indexing.maxsim.signs import Signs, sign_scores
-from medrag.indexing.segment import file_sums
 from medrag.indexing.storage import Store
 from medrag.records import Embeddings, Filter, ScoredRow
-
-# What a derived folder holds: the sums of its files, and the parts of each channel.
-_CONTENTS = "contents.json"
 
 
 class LateInteractionSearch:
@@ -52,8 +45,8 @@ class LateInteractionSearch:
         scan: numbers of the copy. Each gives the same ranking. "auto" is float16 on a GPU, int8 on
             a processor that multiplies such numbers at once (VNNI, AMX), and float32, the vectors
             themselves, on others and for small channels.
-        device: of torch, such as "cuda:0", or several with commas, which share the passages of an
-            exact search. None takes every GPU there is, or the processor.
+        device: "cpu", "cuda" (all GPUs that this process sees), "cuda:1", or several by commas,
+            which share the passages of an exact search. None: the GPUs, if there is room on them.
 
     Raises:
         ValueError: if an option is none of these.
@@ -103,10 +96,14 @@ class LateInteractionSearch:
         return plan_of(self.options, sum(part.source.values.size for part in self._parts))
 
     @cached_property
+    def _kind(self) -> CopyKind:
+        return kind_with_room(self._parts, self._plan.kind)
+
+    @cached_property
     def _on_devices(self) -> list[DeviceCopy]:
-        plan = self._plan
+        devices = present_devices(self._plan.devices)
         return [
-            DeviceCopy(source=part.source, kind=plan.half, devices=plan.devices)
+            DeviceCopy(source=part.source, kind=self._plan.half, devices=devices)
             for part in self._parts
         ]
 
@@ -119,124 +116,64 @@ class LateInteractionSearch:
         rows = np.concatenate(
             [part.rows[places] for part, places in zip(self._parts, wanted, strict=True)]
         )
-        guesses = self._guesses(questions, wanted, k)
-        found = self._estimates(questions, wanted, k) if guesses is None else None
+        n_kept = max(k, self.options.candidates)
+        guessed = self._plan.first != "exact" and len(rows) > n_kept
+        if guessed:
+            found = self._guesses(questions, wanted)
+        elif len(rows) > k:
+            found = self._estimates(questions, wanted)
+        else:
+            found = Estimates(*np.zeros((2, len(rows), len(masks))))
         rankings = []
         for number, mask in enumerate(masks):
-            question = taken(questions, [number])
             mine = np.flatnonzero(mask[rows])
-            if guesses is not None:
-                mine = mine[_likeliest(guesses[mine, number], self._n_candidates(k))]
-            known = None
-            if found is not None:
-                one = slice(number, number + 1)
-                known = Estimates(found.scores[mine, one], found.errors[mine, one])
-            scored = self._best(question, wanted, mine, k, known)
+            if guessed:
+                mine = mine[_likeliest(found.scores[mine, number], n_kept)]
+            known = Estimates(*(each[mine, number] for each in found))
+            scored = self._best(taken(questions, [number]), wanted, mine, known, k)
             here = rows[mine[scored.places]]
             order = np.lexsort((here, -scored.scores))[:k]
             rankings.append([ScoredRow(int(here[i]), float(scored.scores[i])) for i in order])
         return rankings
 
-    def _n_candidates(self, k: int) -> int:
-        return max(k, self.options.candidates)
-
-    def _guesses(self, questions: Packed, wanted: Sequence[Ints], k: int) -> Doubles | None:
-        """Estimate passages in a first pass, (passages, questions); None if there need be none."""
-        first = self._plan.first
-        if first == "exact" or sum(map(len, wanted)) <= self._n_candidates(k):
-            return None
+    def _guesses(self, questions: Packed, wanted: Sequence[Ints]) -> Estimates:
+        """Estimate passages in a first pass, whose errors nobody knows."""
         pairs = list(zip(self._parts, wanted, strict=True))
-        if first == "bits":
+        if self._plan.first == "bits":
             signs = [Signs(part.planes, part.source.starts, places) for part, places in pairs]
-            return sign_scores(signs, questions)
-        size, kind = self.options.pool, self._plan.kind
-        means = [Read(part.pooled(size, kind), part.source.values, each) for part, each in pairs]
-        return estimated(means, questions).scores
+            scores = sign_scores(signs, questions)
+        else:
+            size, kind = self.options.pool, self._kind
+            means = [Read(part.copy(kind, size), part.source.values, each) for part, each in pairs]
+            scores = estimated(means, asked(questions, kind)).scores
+        return Estimates(scores, np.full_like(scores, np.inf))
 
-    def _estimates(self, questions: Packed, wanted: Sequence[Ints], k: int) -> Estimates | None:
-        """Estimate all passages, with bounds on the errors; None if all are scored anyway."""
-        if sum(map(len, wanted)) <= k:
-            return None
+    def _estimates(self, questions: Packed, wanted: Sequence[Ints]) -> Estimates:
+        """Estimate passages with copies of all their vectors."""
         if not self._plan.devices:
-            return estimated(self._reads(wanted), questions)
+            return estimated(self._reads(wanted), asked(questions, self._kind))
         codes = asked(questions, self._plan.half)
         pairs = zip(self._on_devices, wanted, strict=True)
         found = [device.estimated(places, codes) for device, places in pairs]
         return Estimates(*(np.concatenate(each) for each in zip(*found, strict=True)))
 
     def _best(
-        self,
-        question: Packed,
-        wanted: Sequence[Ints],
-        mine: Ints,
-        k: int,
-        known: Estimates | None,
+        self, question: Packed, wanted: Sequence[Ints], mine: Ints, known: Estimates, k: int
     ) -> Scored:
         """Score what may be of the best k of `mine`, which counts through what is wanted."""
-        if known is None and len(mine) > k:
-            known = estimated(self._reads(_chosen(wanted, mine)), question)
+        codes = asked(question, self._kind)
 
-        def score(places: Ints) -> Doubles:
-            return rescored(self._reads(_chosen(wanted, mine[places])), question)
+        def score(places: Ints, bar: float) -> Doubles:
+            return rescored(self._reads(_chosen(wanted, mine[places])), codes, bar)
 
-        if known is None:
-            places = np.arange(len(mine))
-            return Scored(places, score(places))
-        return best(known.scores[:, 0], known.errors[:, 0], k, score)
+        return best(known, k, score)
 
     def _reads(self, wanted: Sequence[Ints]) -> list[Read]:
         return [
-            Read(part.copy(self._plan.kind), part.source.values, places)
+            Read(part.copy(self._kind), part.source.values, places)
             for part, places in zip(self._parts, wanted, strict=True)
             if len(places)
         ]
-
-
-def derive(
-    *, store: Store, channels: Mapping[str, ChannelEntry], folder: Path, previous: Path | None
-) -> bool:
-    """Keep the copies, signs and means that a search on this machine reads.
-
-    Small channels, and those that GPUs hold, need none.
-    """
-    kept: dict[str, list[str]] = {}
-    for name, entry in channels.items():
-        options = _options(entry)
-        parts = parts_of(store, name, None)
-        plan = plan_of(options, sum(part.source.values.size for part in parts))
-        for part in parts:
-            if plan.kind != "float32":
-                keep_copy(part, plan.kind, folder, previous)
-            if plan.kind != "float32" and plan.first == "pooled":
-                keep_copy(part, plan.kind, folder, previous, size=options.pool)
-            if plan.first == "bits":
-                keep_planes(part, folder, previous)
-        if plan.kind != "float32" or plan.first == "bits":
-            kept[name] = [part.key for part in parts]
-    if not any(kept.values()):
-        return False
-    sums = {name: asdict(each) for name, each in file_sums(folder).items()}
-    contents = json.dumps({"files": sums, "parts": kept})
-    (folder / _CONTENTS).write_text(contents, encoding="utf-8")
-    return True
-
-
-def problem(*, store: Store, channels: Mapping[str, ChannelEntry], folder: Path) -> str | None:
-    """Say what is wrong with what was kept; reads its files whole."""
-    try:
-        contents = json.loads((folder / _CONTENTS).read_text(encoding="utf-8"))
-        expected, kept = contents["files"], contents["parts"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        return f"{_CONTENTS} cannot be read ({error}); the same build again makes it"
-    found = {name: asdict(each) for name, each in file_sums(folder).items() if name != _CONTENTS}
-    wrong = sorted(name for name in {*expected, *found} if found.get(name) != expected.get(name))
-    if wrong:
-        return f"missing, new or other than written: {', '.join(wrong)}"
-    for name in set(channels) & set(kept):
-        lacking = [part.key for part in parts_of(store, name, None) if part.key not in kept[name]]
-        if lacking:
-            return f"channel {name!r} lacks {len(lacking)} segments; the same build again adds them"
-    return None
 
 
 def _chosen(wanted: Sequence[Ints], chosen: Ints) -> list[Ints]:
@@ -251,7 +188,3 @@ def _chosen(wanted: Sequence[Ints], chosen: Ints) -> list[Ints]:
 def _likeliest(guesses: Doubles, n: int) -> Ints:
     """Give the places of the n highest, ascending; of equal ones the first."""
     return np.sort(np.argsort(-guesses, kind="stable")[:n])
-
-
-def _options(entry: ChannelEntry) -> Options:
-    return Options(**backend_options(entry)).checked()

@@ -145,7 +145,8 @@ class PostingsSearch:
         occur = self._tantivy.Occur
         scored = self._tantivy.Query.boolean_query([(occur.Should, self._word(w)) for w in words])
         parts = [(occur.Must, scored)]
-        parts += [(occur.Must, self._unscored(part)) for part in self._required(wanted)]
+        unscored = self._tantivy.Query.const_score_query
+        parts += [(occur.Must, unscored(part, 0.0)) for part in self._required(wanted)]
         parts += [(occur.MustNot, part) for part in self._forbidden(wanted)]
         return scored if len(parts) == 1 else self._tantivy.Query.boolean_query(parts)
 
@@ -191,9 +192,6 @@ class PostingsSearch:
 
     def _any_of(self, field: str, names: frozenset[str]) -> Library:
         return self._tantivy.Query.term_set_query(self._schema, field, sorted(names))
-
-    def _unscored(self, query: Library) -> Library:
-        return self._tantivy.Query.const_score_query(query, 0.0)
 
     def _ranking(self, query: Library, k: int) -> list[ScoredRow]:
         """Fetch until every row that ties with the last one wanted is there, then order."""

@@ -16,6 +16,8 @@ from medrag.indexing.durable import write_atomically
 
 FORMAT = 1
 NAME = "manifest.json"
+# Stores that cannot search without what was derived for them; for others it only saves time.
+NEEDED = frozenset({"faiss", "qdrant"})
 
 _HEAD = b'{"checksum": "'
 _BODY = b'", "index":\n'
@@ -105,10 +107,14 @@ class ChannelEntry:
     @property
     def is_underived(self) -> bool:
         """Tell whether the channel's store needs what was not derived from the segments yet."""
-        store = self.spec.get("store", "exact")
-        kind = store.get("kind") if isinstance(store, Mapping) else store
-        needed = not self.has_vectors or kind in ("faiss", "qdrant")
+        needed = not self.has_vectors or self.store.get("kind") in NEEDED
         return needed and "folder" not in self.derived
+
+    @property
+    def store(self) -> Mapping[str, Any]:
+        """Where its vectors or terms are searched, with "kind" and options."""
+        store = self.spec.get("store", "exact")
+        return store if isinstance(store, Mapping) else {"kind": store}
 
     @property
     def late_interaction(self) -> bool:

@@ -21,8 +21,8 @@ def check_options(kind: str, options: Mapping[str, Any], *, of: str = "dense") -
             options.get("scan", "auto"), options.get("device"), options.get("oversample", 1)
         )
     elif kind == "faiss":
-        from medrag.indexing.faiss import check_effort
-        from medrag.indexing.faiss_training import check_factory
+        from medrag.indexing.faiss.searching import check_effort
+        from medrag.indexing.faiss.training import check_factory
 
         check_effort(**{k: options.get(k) for k in ("nprobe", "ef", "rescore")})
         if "factory" in options:

@@ -10,10 +10,13 @@ import json
 import re
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from medrag.extras import Library, require
 from medrag.language import analyzer
@@ -72,6 +75,42 @@ def stamp_of(folder: Path) -> int | None:
         return None
 
 
+def broken_files(folder: Path) -> Iterator[str]:
+    """Read the files of the last commit whole, and say of each that is damaged what is wrong.
+
+    Tantivy ends a file with a footer in JSON, the length of that, and a magic number; the footer
+    holds a CRC-32 of all that stands before it. On other bytes it may end in a panic, so that this
+    is to be asked before postings are opened.
+    """
+    try:
+        names = _committed(json.loads((folder / "meta.json").read_bytes()), folder)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        yield f"meta.json cannot be read ({type(error).__name__}: {error})"
+        return
+    for name in names:
+        try:
+            content = np.memmap(folder / name, dtype=np.uint8, mode="r")
+            length = int.from_bytes(content[-8:-4].tobytes(), "little")
+            crc = json.loads(content[-8 - length : -8].tobytes())["crc"]
+        except (ValueError, KeyError, TypeError) as error:
+            yield f"{name} has no footer that can be read ({error})"
+            continue
+        if zlib.crc32(content[: -8 - length].data) != crc:
+            yield f"{name} has other bytes than were written (its CRC-32 differs)"
+
+
+def _committed(meta: Mapping[str, Any], folder: Path) -> list[str]:
+    """List the files of the segments of a commit, without removals of other commits."""
+    names = []
+    for segment in meta["segments"]:
+        stem = segment["segment_id"].replace("-", "")
+        deletes = segment.get("deletes")
+        removals = f"{stem}.{deletes['opstamp']}.del" if deletes else ""
+        found = sorted(path.name for path in folder.glob(f"{stem}.*"))
+        names += [name for name in found if name == removals or not name.endswith(".del")]
+    return names
+
+
 def outdated(postings: Postings) -> bool:
     """Tell whether so many removed documents are left that the statistics are worth renewing."""
     return postings.dead > 0 and (postings.n <= REMADE or postings.dead > postings.n // _DEAD_SHARE)
@@ -123,6 +162,11 @@ def opened_postings(folder: Path) -> tuple[Library, Library]:
         index = tantivy.Index.open(place)
         # The searcher has its files open and mapped, so the links may go.
         return index, index.searcher()
+
+
+def has_fields(index: Library, languages: Iterable[str]) -> bool:
+    """Tell whether postings have the fields, and their options, that a writer gives them."""
+    return bool(index.schema == _schema(require("tantivy"), tuple(sorted(languages))))
 
 
 def _link(path: Path, link: Path) -> None:

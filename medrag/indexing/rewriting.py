@@ -1,17 +1,14 @@
 """Segments written again without what was removed, several small ones joined into one."""
 
-from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from medrag.indexing.arrays import ArrayFile
 from medrag.indexing.manifest import Covered, SegmentEntry, live_rows
-from medrag.indexing.segment import FOLDER, Segment, SegmentWriter
-from medrag.indexing.vectors import LENGTHS, ROWS, VALUES, Vectors
+from medrag.indexing.segment import SegmentWriter, segment_folder, segment_of
+from medrag.indexing.vectors import VALUES, join_vectors
 from medrag.indexing.writing import IndexWriter
 
 # Small segments are joined up to about this size: fewer files to open, yet nothing huge to rewrite.
@@ -40,7 +37,7 @@ def rewrite(writer: IndexWriter, group: Sequence[SegmentEntry]) -> None:
     moved: list[NDArray[np.int64]] = []
     files: list[Covered] = []
     for entry in group:
-        old = Segment(folder=writer.folder / FOLDER / entry.name, n=entry.n)
+        old = segment_of(writer.folder, entry)
         rows = live_rows(entry)
         # Where each row of the old segment stands in the new one; a removed row stands nowhere.
         places = np.full(entry.n, -1, dtype=np.int64)
@@ -59,8 +56,8 @@ def rewrite(writer: IndexWriter, group: Sequence[SegmentEntry]) -> None:
         moved.append(places)
     segment.close()
     for channel in _common_channels(group):
-        olds = [writer.folder / FOLDER / entry.name for entry in group]
-        _join(channel, olds, moved, unfinished)
+        olds = [segment_folder(writer.folder, entry) / channel for entry in group]
+        join_vectors(list(zip(olds, moved, strict=True)), unfinished / channel)
     writer.exchange(unfinished, segment.n, tuple(files), group)
 
 
@@ -70,27 +67,5 @@ def _common_channels(group: Sequence[SegmentEntry]) -> list[str]:
         {name.partition("/")[0] for name in entry.sums if name.endswith(f"/{VALUES}")}
         for entry in group
     ]
-    return sorted(set.intersection(*held))
-
-
-def _join(
-    channel: str, olds: Sequence[Path], moved: Sequence[NDArray[np.int64]], folder: Path
-) -> None:
-    """Copy the vectors of the rows that stay."""
-    target = folder / channel
-    target.mkdir()
-    rows, lengths = array("i"), array("i")
-    values: ArrayFile | None = None
-    for old, places in zip(olds, moved, strict=True):
-        vectors = Vectors(folder=old / channel)
-        if values is None:
-            values = ArrayFile(target / VALUES, dtype="<f4", row=vectors.values.shape[1:])
-        for place, row in enumerate(vectors.rows):
-            if places[row] >= 0:
-                rows.append(int(places[row]))
-                lengths.append(int(vectors.lengths[place]))
-                values.append(vectors.values[vectors.starts[place] : vectors.starts[place + 1]])
-    if values is not None:
-        values.close()
-    np.save(target / ROWS, np.array(rows, dtype=np.int32))
-    np.save(target / LENGTHS, np.array(lengths, dtype=np.int32))
+    # A dot is in the names of slices only.
+    return sorted(each for each in set.intersection(*held) if "." not in each)

@@ -3,9 +3,10 @@
 import hashlib
 import json
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from typing import IO
 
@@ -16,7 +17,7 @@ from medrag.codec import passage_from_json, skipped_from_json, to_json
 from medrag.errors import IndexFormatError
 from medrag.indexing.arrays import gone, mapped
 from medrag.indexing.columns import Columns, ColumnsWriter
-from medrag.indexing.manifest import FileSum
+from medrag.indexing.manifest import FileSum, SegmentEntry
 from medrag.records import Passage, Skipped
 
 FOLDER = "segments"
@@ -144,14 +145,17 @@ class Segment:
 
     def lines(self, rows: NDArray[np.int64] | None = None) -> Iterator[tuple[int, bytes]]:
         """Read (row, line) in order, of all rows or of ascending ones."""
-        wanted = np.ones(self.n, dtype=np.bool_)
-        if rows is not None:
-            wanted[:] = False
-            wanted[rows] = True
         with _opened(self.folder / PASSAGES) as file:
-            for row, line in enumerate(file):
-                if wanted[row]:
-                    yield row, line
+            if rows is None:
+                yield from enumerate(file)
+            elif len(rows):
+                first, last = int(rows[0]), int(rows[-1])
+                wanted = np.zeros(last + 1, dtype=np.bool_)
+                wanted[rows] = True
+                file.seek(int(self.offsets[first]))
+                for row, line in enumerate(islice(file, last + 1 - first), start=first):
+                    if wanted[row]:
+                        yield row, line
 
     def passages(self, rows: NDArray[np.int64]) -> Iterator[tuple[int, Passage]]:
         """Read (row, passage) in order, of ascending rows."""
@@ -187,6 +191,15 @@ class Segment:
                 yield line, skipped_from_json(json.loads(line))
 
 
+def segment_folder(index: Path, entry: SegmentEntry) -> Path:
+    return index / FOLDER / entry.name
+
+
+def segment_of(index: Path, entry: SegmentEntry) -> Segment:
+    """Open a segment of an index."""
+    return Segment(folder=segment_folder(index, entry), n=entry.n)
+
+
 def line_of(record: Passage | Skipped) -> bytes:
     """Write a record as one line of JSON."""
     return _write(to_json(record)).encode(errors="surrogatepass") + b"\n"
@@ -209,12 +222,37 @@ def id_bytes(passage_id: str) -> bytes:
 
 def file_sums(folder: Path) -> dict[str, FileSum]:
     """Hash every file below a folder, by its name relative to the folder, with "/"."""
-    sums = {}
-    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        sums[path.relative_to(folder).as_posix()] = FileSum(path.stat().st_size, digest)
-    return sums
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): file_sum(path) for path in paths}
+
+
+def file_sum(path: Path) -> FileSum:
+    with path.open("rb") as file:
+        return FileSum(path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest())
+
+
+def size_problem(folder: Path, sums: Mapping[str, FileSum]) -> str | None:
+    """Say which of the files of a folder is missing or of another size; None if all are whole."""
+    for name, known in sums.items():
+        try:
+            size = (folder / name).stat().st_size
+        except OSError:
+            return f"{name} is missing"
+        if size != known.size:
+            return f"{name} has {size} bytes instead of {known.size}"
+    return None
+
+
+def damaged_files(folder: Path, sums: Mapping[str, FileSum]) -> Iterator[str]:
+    """Read the files of a folder, and say of each that is not as written what is wrong with it.
+
+    Of one without a sum only the size is compared.
+    """
+    for name, known in sums.items():
+        if problem := size_problem(folder, {name: known}):
+            yield problem
+        elif known.sha256 and known.sha256 != file_sum(folder / name).sha256:
+            yield f"{name} has other bytes than were written (its sha256 differs)"
 
 
 def _opened(path: Path) -> IO[bytes]:

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from medrag.errors import IndexFormatError
 from medrag.indexing.columns import Mask
-from medrag.indexing.manifest import ChannelEntry, Manifest, SegmentEntry, read_manifest
-from medrag.indexing.segment import FOLDER, Segment, id_bytes
+from medrag.indexing.manifest import ChannelEntry, Manifest, read_manifest
+from medrag.indexing.segment import id_bytes, segment_folder, segment_of, size_problem
 from medrag.indexing.vectors import Vectors, channel_folder
 from medrag.records import Filter, Passage
 
@@ -27,7 +27,7 @@ def open_store(folder: Path, *, damaged: Literal["raise", "skip"] = "raise") -> 
     """Open an index for reading.
 
     Checks the manifest's own checksum and the size of every file of the segments; `verify` in
-    `medrag.indexing.maintenance` reads them as well.
+    `medrag.indexing.checking` reads them as well.
 
     Args:
         damaged: what to do about a segment with a missing or shortened file: refuse, or leave it
@@ -37,7 +37,8 @@ def open_store(folder: Path, *, damaged: Literal["raise", "skip"] = "raise") -> 
         IndexFormatError: if there is no index, or it is damaged.
     """
     manifest = read_manifest(folder)
-    problems = {s.name: p for s in manifest.segments if (p := size_problem(folder, s))}
+    found = ((s.name, size_problem(segment_folder(folder, s), s.sums)) for s in manifest.segments)
+    problems = {name: problem for name, problem in found if problem is not None}
     if problems and damaged == "raise":
         listed = "; ".join(f"{name}: {problem}" for name, problem in problems.items())
         raise IndexFormatError(
@@ -46,19 +47,6 @@ def open_store(folder: Path, *, damaged: Literal["raise", "skip"] = "raise") -> 
             "segments and read their sources again: medrag index verify --repair, then build"
         )
     return Store(folder=folder, manifest=manifest, damaged=problems)
-
-
-def size_problem(folder: Path, segment: SegmentEntry) -> str | None:
-    """Name the first file of a segment that is missing or of another size."""
-    root = folder / FOLDER / segment.name
-    for name, known in segment.sums.items():
-        try:
-            size = (root / name).stat().st_size
-        except OSError:
-            return f"{name} is missing"
-        if size != known.size:
-            return f"{name} has {size} bytes instead of {known.size}"
-    return None
 
 
 class Place(NamedTuple):
@@ -86,9 +74,7 @@ class Store:
         self.manifest = manifest
         self.damaged = dict(damaged or {})
         self.entries = tuple(s for s in manifest.segments if s.name not in self.damaged)
-        self.segments = tuple(
-            Segment(folder=folder / FOLDER / entry.name, n=entry.n) for entry in self.entries
-        )
+        self.segments = tuple(segment_of(folder, entry) for entry in self.entries)
         self.firsts = tuple(accumulate((entry.n for entry in self.entries), initial=0))
 
     @property

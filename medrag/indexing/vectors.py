@@ -7,7 +7,7 @@ precision holds them exactly. One without terms is the row (0, 0).
 
 import time
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -26,6 +26,8 @@ ROWS, LENGTHS, VALUES = "rows.npy", "lengths.npy", "values.npy"
 # Passages given to an encoder at once: enough for it to put those of like length together; their
 # vectors are held in memory, of pages as well, but not their pictures.
 BATCH = 128
+# Vectors that are copied or checked at once.
+_BLOCK = 1 << 16
 
 Floats = NDArray[np.float32]
 
@@ -74,6 +76,35 @@ class Vectors:
         if place == len(self.rows) or self.rows[place] != row:
             return None
         return np.asarray(self.values[self.starts[place] : self.starts[place + 1]])
+
+
+def join_vectors(parts: Sequence[tuple[Path, NDArray[np.int64]]], target: Path) -> None:
+    """Copy vectors of a channel into one new folder.
+
+    Args:
+        parts: folders, each with the new row of every old one, -1 for a row to leave out. New rows
+            ascend through all of them.
+    """
+    target.mkdir(parents=True)
+    olds = [Vectors(folder=folder) for folder, _ in parts]
+    values = ArrayFile(target / VALUES, dtype="<f4", row=olds[0].values.shape[1:])
+    rows, lengths = [], []
+    for old, (_, places) in zip(olds, parts, strict=True):
+        moved = places[old.rows]
+        kept = np.repeat(moved >= 0, old.lengths)
+        for number, block in enumerate(blocks(old.values)):
+            values.append(block[kept[number * _BLOCK :][: len(block)]])
+        rows.append(moved[moved >= 0])
+        lengths.append(old.lengths[moved >= 0])
+    values.close()
+    np.save(target / ROWS, np.concatenate(rows).astype(np.int32))
+    np.save(target / LENGTHS, np.concatenate(lengths))
+
+
+def blocks(values: Floats) -> Iterator[Floats]:
+    """Cut mapped vectors into pieces that fit in memory."""
+    for start in range(0, len(values), _BLOCK):
+        yield values[start : start + _BLOCK]
 
 
 class _Waiting(NamedTuple):

@@ -26,8 +26,17 @@ from medrag.indexing.manifest import (
     with_tombstones,
     write_manifest,
 )
-from medrag.indexing.segment import FOLDER, PASSAGES, SKIPPED, Segment, file_sums, line_of
-from medrag.indexing.storage import size_problem
+from medrag.indexing.segment import (
+    FOLDER,
+    PASSAGES,
+    SKIPPED,
+    Segment,
+    file_sums,
+    line_of,
+    segment_folder,
+    segment_of,
+    size_problem,
+)
 from medrag.records import Skipped
 
 Key = tuple[str, str]
@@ -143,7 +152,7 @@ class IndexWriter:
         whole = tuple(s for s in self._committed.segments if s.name not in without)
         self.manifest = replace(self._committed, segments=whole)
         for segment in whole:
-            if problem := size_problem(folder, segment):
+            if problem := size_problem(segment_folder(folder, segment), segment.sums):
                 raise IndexFormatError(
                     f"segment {segment.name} of {folder} is damaged ({problem}); restore the file "
                     "from a copy, or drop the segment, so that the next build reads its sources "
@@ -237,6 +246,11 @@ class IndexWriter:
         self.close()
         return self.sweep()
 
+    @property
+    def mended(self) -> tuple[str, ...]:
+        """Name the channels whose derived data `finish` found missing or damaged, and made anew."""
+        return tuple(self._derived.mended)
+
     def close(self) -> None:
         """Let go of what is open; what was not committed is dropped."""
         self._derived.close()
@@ -284,7 +298,7 @@ class IndexWriter:
             self._derived.remove(self.manifest, segment, ranges, n)
         if self._ids is not None:
             rows = set(live_rows(segment)) - set(live_rows(changed))
-            ids = self._segment(segment).ids
+            ids = segment_of(self.folder, segment).ids
             self._ids.difference_update(ids[row].tobytes() for row in rows)
         return changed
 
@@ -295,15 +309,12 @@ class IndexWriter:
         if self._ids is None:
             self._ids = set()
             for entry in self.manifest.segments:
-                ids = self._segment(entry).ids
+                ids = segment_of(self.folder, entry).ids
                 self._ids.update(ids[row].tobytes() for row in live_rows(entry))
         new = [each.tobytes() for each in Segment(folder=unfinished, n=n).ids]
         again = [row for row, each in enumerate(new) if each in self._ids]
         self._ids.update(new)
         return again
-
-    def _segment(self, entry: SegmentEntry) -> Segment:
-        return Segment(folder=self.folder / FOLDER / entry.name, n=entry.n)
 
 
 def _less(unfinished: Path, n: int, file: Covered, again: Sequence[int]) -> Covered:

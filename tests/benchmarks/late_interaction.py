@@ -12,7 +12,7 @@ import json
 import os
 import subprocess
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 
 from medrag.extras import require
 from medrag.indexing.late_interaction import LateInteractionSearch
-from medrag.indexing.maxsim.workers import shared
 from medrag.indexing.storage import Store
+from medrag.indexing.threads import in_torch_threads
 from medrag.records import Embeddings, Filter
 from tests.benchmarks.measuring import (
     Row,
@@ -157,11 +157,13 @@ def tile_rate(dtype: str) -> float:
     size = 8 * PATCHES
     multiply = torch._int_mm if dtype == "int8" else torch.mm
 
-    def work(number: int) -> None:
-        multiply(rows[number * size : (number + 1) * size], columns)
+    def work(numbers: Iterator[int]) -> None:
+        for number in numbers:
+            multiply(rows[number * size : (number + 1) * size], columns)
 
     n = PAGES // 8
-    times = interleaved({"bare": lambda: shared(n, work, torch=True)}, rounds=ROUNDS)["bare"]
+    bare = {"bare": lambda: in_torch_threads(work, range(n))}
+    times = interleaved(bare, rounds=ROUNDS)["bare"]
     return 2 * n * size * D * TOKENS / min(times)
 
 

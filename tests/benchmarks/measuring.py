@@ -5,7 +5,6 @@ slow moment of the machine meets them all. A limit is the best of several ways a
 says what the machine can do, while medians say what the contestants did.
 """
 
-import os
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +15,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from medrag.extras import require
+from medrag.indexing.threads import n_cores
 
 Seconds = dict[str, list[float]]
 # Smaller than any level-2 cache, so that a second read of a part of the other vector costs nothing.
@@ -99,7 +99,7 @@ def read_rate(*, size: int = 256 << 20, tries: int = 7, threads: int | None = No
         threads: of the readers; as many as this process may use if None.
     """
     values = np.ones(size // 4, dtype=np.float32)
-    ways = [_read_by_numpy(values, threads or cores())]
+    ways = [_read_by_numpy(values, threads or n_cores())]
     if threads is None:
         ways.append(_read_by_torch(values))
     return size / min(_seconds(way) for way in ways for _ in range(tries))
@@ -121,11 +121,6 @@ def product_rate(
         multiply = lambda: ones @ ones  # noqa: E731
     multiply()
     return 2 * n**3 / min(_seconds(multiply) for _ in range(tries))
-
-
-def cores() -> int:
-    """Count the cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -154,7 +149,7 @@ def machine() -> str:
     listed = Path("/proc/cpuinfo")
     lines = listed.read_text(encoding="utf-8").splitlines() if listed.exists() else []
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{names[0] if names else 'unknown processor'}, {cores()} cores"
+    return f"{names[0] if names else 'unknown processor'}, {n_cores()} cores"
 
 
 def _verdict(row: Row) -> str:

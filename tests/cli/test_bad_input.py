@@ -118,14 +118,86 @@ def test_a_corpus_whose_folder_was_moved_is_not_indexed_twice(
     assert "nothing to do" in medrag(*again).stdout
 
 
-def test_a_graph_that_was_damaged_is_named_and_made_anew_by_the_next_build(
+DERIVED = ["graph-*/fact_heads.npy", "lexical-*/*.term", "faiss-*/image.faiss"]
+
+
+def damaged(
+    library: Path, folder: Path, pattern: str, medrag: Run
+) -> tuple[tuple[object, ...], Path]:
+    """Build an index; give the command that did, and a file that was derived."""
+    build = ("index", "build", folder, "--from", library)
+    medrag(*build, "--store", "faiss")
+    return build, next(iter(sorted(folder.glob(f"derived/{pattern}"))))
+
+
+@pytest.mark.parametrize("harm", ["cut", "deleted", "its folder"])
+@pytest.mark.parametrize("pattern", DERIVED)
+def test_derived_files_that_are_missing_or_cut_are_made_anew_by_the_same_build(
+    medrag: Run, library: Path, tmp_path: Path, pattern: str, harm: str
+) -> None:
+    build, path = damaged(library, tmp_path / "ix", pattern, medrag)
+    if harm == "cut":
+        path.write_bytes(path.read_bytes()[:-9])
+    elif harm == "deleted":
+        path.unlink()
+    else:
+        shutil.rmtree(path.parent)
+    found = medrag("index", "verify", tmp_path / "ix")
+    assert found.exit_code == 1
+    assert f"mend it: medrag index verify {tmp_path / 'ix'} --repair" in found.stderr
+    channel = pattern.split("-")[0].replace("faiss", "image")
+    told = f"what is derived for {channel} was missing or damaged, and is made anew: 3 files are"
+    assert medrag(*build).stdout.startswith(told)
+    assert medrag("index", "verify", tmp_path / "ix").exit_code == 0
+    assert "nothing to do" in medrag(*build).stdout
+
+
+@pytest.mark.parametrize("pattern", DERIVED)
+def test_a_byte_that_changed_in_a_derived_file_is_found_and_repaired(
+    medrag: Run, library: Path, tmp_path: Path, pattern: str
+) -> None:
+    _, path = damaged(library, tmp_path / "ix", pattern, medrag)
+    content = bytearray(path.read_bytes())
+    # Not in the head of an array, which could not even be opened then.
+    content[-1 if path.suffix == ".npy" else len(content) // 2] ^= 0xFF
+    path.write_bytes(content)
+    found = medrag("index", "verify", tmp_path / "ix")
+    assert found.exit_code == 1
+    assert path.name in found.stderr
+    repaired = medrag("index", "verify", tmp_path / "ix", "--repair")
+    assert repaired.exit_code == 0
+    assert "made anew what is derived from the segments" in repaired.stderr
+    assert medrag("index", "verify", tmp_path / "ix").exit_code == 0
+
+
+def test_an_index_that_says_nothing_of_its_derived_files_opens_and_is_sound(
+    medrag: Run, library: Path, tmp_path: Path
+) -> None:
+    from dataclasses import replace
+
+    from medrag.indexing.manifest import read_manifest, write_manifest
+
+    folder = tmp_path / "ix"
+    build, _ = damaged(library, folder, DERIVED[0], medrag)
+    manifest = read_manifest(folder)
+    channels = {
+        name: replace(each, derived={k: v for k, v in each.derived.items() if k != "files"})
+        for name, each in manifest.channels.items()
+    }
+    write_manifest(folder, replace(manifest, channels=channels))
+    assert medrag("index", "verify", folder).exit_code == 0
+    assert "nothing to do" in medrag(*build).stdout
+    assert medrag("search", folder, "gout").exit_code == 0
+
+
+def test_a_graph_that_cannot_be_read_is_named_and_made_anew_by_the_next_build(
     medrag: Run, library: Path, tmp_path: Path
 ) -> None:
     build = ("index", "build", tmp_path / "ix", "--from", library)
     medrag(*build)
     (path,) = (tmp_path / "ix").glob("derived/graph-*/graph.json")
     path.write_text("{")
-    assert "graph is damaged" in medrag("index", "verify", tmp_path / "ix").stderr
+    assert "its graph is damaged" in medrag("index", "verify", tmp_path / "ix").stderr
     medrag(*build)
     assert medrag("index", "verify", tmp_path / "ix").exit_code == 0
 

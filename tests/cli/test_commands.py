@@ -4,6 +4,8 @@ import json
 import shutil
 from pathlib import Path
 
+import nibabel
+import numpy as np
 import pytest
 from typer.testing import Result
 
@@ -34,6 +36,36 @@ def test_the_same_build_again_does_nothing_and_says_so(
     again = medrag("index", "build", tmp_path / "ix", "--from", library)
     assert again.exit_code == 0
     assert "nothing to do: 3 files" in again.stdout
+
+
+@pytest.mark.parametrize(
+    ("store", "told"),
+    [
+        ("faiss", "image is now searched by faiss: 3 files are"),
+        ("image=exact:int8", "image is now searched by exact (scan int8): 3 files are"),
+        ("lexical=qdrant", "lexical is now searched by qdrant: 3 files are"),
+    ],
+)
+def test_a_change_of_store_alone_says_what_searches_the_channel_now(
+    medrag: Run, library: Path, tmp_path: Path, store: str, told: str
+) -> None:
+    build = ("index", "build", tmp_path / "ix", "--from", library)
+    medrag(*build)
+    moved = medrag(*build, "--store", store)
+    assert moved.exit_code == 0, moved.output
+    assert moved.stdout.startswith(told)
+    assert "nothing to do" in medrag(*build).stdout
+    assert medrag("index", "verify", tmp_path / "ix").exit_code == 0
+
+
+def test_a_change_of_store_is_told_beside_what_is_new(
+    medrag: Run, library: Path, tmp_path: Path
+) -> None:
+    build = ("index", "build", tmp_path / "ix", "--from")
+    medrag(*build, library / "one.png")
+    moved = medrag(*build, library, "--store", "faiss")
+    assert "3 added" in moved.stdout
+    assert "  image is now searched by faiss" in moved.stdout
 
 
 def test_a_file_that_is_no_longer_given_is_told_whether_kept_or_removed(
@@ -160,6 +192,48 @@ def test_search_prints_the_documented_json(medrag: Run, index: Path) -> None:
 def test_search_finds_a_picture_by_itself(medrag: Run, index: Path, library: Path) -> None:
     found = shape(medrag("search", index, "--image", library / "one.png", "--json"))
     assert found["hits"][0]["images"][0]["path"] == "one.png"
+
+
+@pytest.fixture
+def scans(tmp_path: Path) -> Path:
+    """Two scans of 24 slices, the last of them blank: one grows from left to right, one upwards."""
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    noise = np.random.default_rng(0).normal(0, 1, (16, 16, 24))
+    for axis, name in enumerate(("one.nii.gz", "two.nii.gz")):
+        values = noise + np.moveaxis(np.arange(16)[:, None, None], 0, axis) * 4
+        values[:, :, 22:] = 0
+        nibabel.Nifti1Image(values.astype(np.float32), np.eye(4)).to_filename(folder / name)
+    return folder
+
+
+def test_a_scan_is_a_question_and_finds_its_own_slices(
+    medrag: Run, scans: Path, tmp_path: Path
+) -> None:
+    medrag("index", "build", tmp_path / "ix", "--from", scans)
+    for name in ("one.nii.gz", "two.nii.gz"):
+        asked = ("search", tmp_path / "ix", "--image", scans / name, "--k", 7, "--json")
+        hits = shape(medrag(*asked))["hits"]
+        assert {hit["source"]["document"] for hit in hits} == {name}
+
+
+def test_the_guard_knows_the_slices_of_a_scan_that_is_asked_about(
+    medrag: Run, scans: Path, tmp_path: Path
+) -> None:
+    medrag("index", "build", tmp_path / "ix", "--from", scans)
+    asked = ("ask", "sample", "What is this?", "--image", scans / "one.nii.gz",
+             "--index", tmp_path / "ix", "--json")  # fmt: skip
+    excluded = shape(medrag(*asked))["excluded"]
+    assert {hit["source"]["document"] for hit in excluded} == {"one.nii.gz"}
+
+
+def test_a_scan_that_cannot_be_read_is_named(medrag: Run, scans: Path, tmp_path: Path) -> None:
+    medrag("index", "build", tmp_path / "ix", "--from", scans)
+    torn = tmp_path / "torn.nii.gz"
+    torn.write_bytes((scans / "one.nii.gz").read_bytes()[:2000])
+    told = medrag("search", tmp_path / "ix", "--image", torn)
+    assert told.exit_code == 1
+    assert "torn.nii.gz" in told.stderr
 
 
 def test_a_filter_keeps_other_kinds_out(medrag: Run, index: Path) -> None:

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,22 +11,32 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from medrag.errors import MedragError
+from medrag.indexing import machine
 from medrag.indexing.backends import grouped
-from medrag.indexing.late_interaction import LateInteractionSearch, problem
+from medrag.indexing.late_interaction import LateInteractionSearch
 from medrag.indexing.maintenance import remove
 from medrag.indexing.maxsim import options as options_module
 from medrag.indexing.maxsim import parts as parts_module
+from medrag.indexing.maxsim.kept import problem
 from medrag.indexing.maxsim.options import Options, plan_of
-from medrag.indexing.maxsim.packed import Packed
 from medrag.indexing.maxsim.parts import Part
-from medrag.indexing.maxsim.scoring import Estimates, Read, estimated
+from medrag.indexing.maxsim.scoring import Asked, Estimates, Read, estimated
 from medrag.indexing.storage import Store, open_store
-from medrag.records import Embeddings, Filter, ScoredRow
-from tests.indexing.vector_library import CHANNEL, Made, made_index, packed, plainly
+from medrag.records import Embeddings, Filter
+from tests.indexing.vector_library import (
+    CHANNEL,
+    FILTERS,
+    Made,
+    check_rankings,
+    drawn,
+    made_index,
+    packed,
+    plainly,
+    unit,
+)
 
 EVERYTHING = [Filter()]
-FILTERS = [Filter(), Filter(kinds=frozenset({"report"})), Filter(kinds=frozenset({"case"}))]
-
 # Ways to search, all exact where every passage is a candidate.
 WAYS: dict[str, dict[str, Any]] = {
     "as it comes": {},
@@ -40,25 +51,8 @@ WAYS: dict[str, dict[str, Any]] = {
 }
 every_way = pytest.mark.parametrize("options", WAYS.values(), ids=WAYS.keys())
 
-numbers = st.integers(-4, 4).map(lambda n: n / 2)
-
-
-def check(found: Sequence[Sequence[ScoredRow]], expected: Sequence[Sequence[ScoredRow]]) -> None:
-    assert [[hit.row for hit in each] for each in found] == [
-        [hit.row for hit in each] for each in expected
-    ]
-    for one, two in zip(found, expected, strict=True):
-        # Both in double precision; only the order of summation differs.
-        np.testing.assert_allclose(
-            [hit.score for hit in one], [hit.score for hit in two], rtol=1e-12, atol=1e-12
-        )
-
-
-def unit(vectors: np.ndarray) -> np.ndarray:
-    scaled: np.ndarray = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(
-        np.float32
-    )
-    return scaled
+# Both in double precision; only the order of summation differs.
+check = partial(check_rankings, rtol=1e-12, atol=1e-12)
 
 
 def pages(n: int, *, d: int = 32, seed: int = 7) -> list[Made]:
@@ -79,35 +73,13 @@ def asked(lengths: Sequence[int], *, d: int = 32, seed: int = 8) -> Embeddings:
     return packed([unit(rng.standard_normal((n, d))) for n in lengths], d)
 
 
-@st.composite
-def libraries(draw: st.DrawFn) -> tuple[int, list[Made]]:
-    d = draw(st.integers(1, 5))
-    vector = st.lists(numbers, min_size=d, max_size=d).filter(any)
-    passages = st.builds(
-        lambda rows, kind, file: Made(np.array(rows, np.float32), kind, file),
-        st.lists(vector, min_size=1, max_size=4),
-        st.sampled_from(["text", "report"]),
-        st.integers(0, 2),
-    )
-    return d, draw(st.lists(passages, min_size=1, max_size=12))
-
-
 def check_ways(data: st.DataObject) -> None:
-    d, made = data.draw(libraries())
-    files = sorted({each.file for each in made})
-    removed = data.draw(st.sets(st.sampled_from(files)))
-    row = st.lists(numbers, min_size=d, max_size=d)
-    question = st.lists(row, min_size=1, max_size=4).map(lambda rows: np.array(rows, np.float32))
     with tempfile.TemporaryDirectory() as folder:
-        store = made_index(Path(folder), made, d=d, late_interaction=True, removed=sorted(removed))
-        for _ in range(3):
-            questions = packed(data.draw(st.lists(question, min_size=1, max_size=4)), d)
-            filters = [data.draw(st.sampled_from(FILTERS)) for _ in questions.lengths]
-            k = data.draw(st.integers(1, 14))
-            expected = plainly(store, questions, k, filters)
+        store, cases = drawn(data, Path(folder), searches=3, late_interaction=True)
+        for case in cases:
             for options in WAYS.values():
                 search = LateInteractionSearch(store=store, name=CHANNEL, **options)
-                check(search.search(questions, k, filters), expected)
+                check(search.search(case.questions, case.k, case.filters), case.expected)
 
 
 @settings(max_examples=40, deadline=None)
@@ -172,7 +144,7 @@ def test_only_the_rows_of_a_filter_are_read(
     check(search.search(asked([3]), 60, filters), expected)
     seen: list[int] = []
 
-    def watched(reads: Sequence[Read], questions: Packed) -> Estimates:
+    def watched(reads: Sequence[Read], questions: Asked) -> Estimates:
         seen.extend(len(read.places) for read in reads)
         return estimated(reads, questions)
 
@@ -216,6 +188,7 @@ def test_a_question_without_vectors_is_refused(tmp_path: Path) -> None:
         ({"candidates": 0}, "candidates must be at least 1"),
         ({"pool": 1}, "pool must be at least 2"),
         ({"scan": "int8", "device": "cuda:0"}, "leave scan or device out"),
+        ({"device": "tpu"}, "device must be 'cpu', 'cuda' or 'cuda:N', got 'tpu'"),
     ],
 )
 def test_options_that_mean_nothing_are_refused(options: dict[str, Any], message: str) -> None:
@@ -229,21 +202,43 @@ def test_small_channels_need_no_torch_and_large_ones_take_bits_if_asked_to_choos
     assert plan_of(Options(), 1000).kind == "float32"
     automatic = Options("auto", device="cpu")
     assert plan_of(automatic, 1 << 20).first == "exact"
-    monkeypatch.setattr(options_module, "_multiplies_int8", lambda: True)
+    monkeypatch.setattr(options_module, "multiplies_int8", lambda: True)
     assert plan_of(Options(device="cpu"), 1 << 30).kind == "int8"
     assert plan_of(automatic, 1 << 33).first == "bits"
-    monkeypatch.setattr(options_module, "_multiplies_int8", lambda: False)
+    monkeypatch.setattr(options_module, "multiplies_int8", lambda: False)
     assert plan_of(Options(device="cpu"), 1 << 30).kind == "float32"
     assert plan_of(Options(device="cuda:0, cuda:1"), 5).devices == ("cuda:0", "cuda:1")
+
+
+def test_a_gpu_that_is_not_there_is_said_to_be_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    store = made_index(tmp_path, pages(3), d=32, late_interaction=True)
+    search = LateInteractionSearch(store=store, name=CHANNEL, device="cuda:0")
+    with pytest.raises(MedragError, match="torch sees 0 GPUs"):
+        search.search(asked([3]), 1, EVERYTHING)
+
+
+def test_gpus_without_room_for_a_channel_leave_it_to_the_processor(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("medrag.indexing.machine.Path.exists", lambda _: True)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    monkeypatch.setattr("torch.cuda.mem_get_info", lambda _: (10**9, 10**9))
+    # Two bytes a number: 700 MB on each of two, or 900 MB, of which 800 MB may be taken.
+    assert plan_of(Options(), 700 * 10**6).devices == ("cuda:0", "cuda:1")
+    assert plan_of(Options(), 900 * 10**6).devices == ()
 
 
 def test_what_does_not_fit_in_memory_is_searched_in_its_own_vectors(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parts_module, "_MOST_IN_MEMORY", 100)
+    monkeypatch.setattr(machine, "free_memory", lambda: 100.0)
     store = made_index(tmp_path, pages(40), d=32, late_interaction=True)
     search = LateInteractionSearch(store=store, name=CHANNEL, scan="int8")
-    assert search._parts[0].copy("int8").kind == "float32"
+    assert search._kind == "float32"
     check(search.search(asked([3]), 5, EVERYTHING), plainly(store, asked([3]), 5, EVERYTHING))
 
 

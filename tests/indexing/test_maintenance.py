@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from PIL import Image
 
 from medrag.errors import IndexFormatError, MedragError
-from medrag.indexing import checking, maintenance
+from medrag.indexing import checking, maintenance, wholeness
 from medrag.indexing.checking import verify
 from medrag.indexing.dense import DenseChannel
 from medrag.indexing.lexical import LexicalChannel
@@ -192,6 +192,21 @@ def test_whatever_a_library_does_with_a_damaged_file_is_a_problem_that_repair_me
             (problem,) = verify(index)
             assert told in problem.problem
     assert repair(index) == []
+    assert verify(index) == []
+
+
+def test_postings_on_which_tantivy_gives_up_are_made_anew_by_a_build(
+    index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def give_up(_: Path) -> None:
+        raise PanicException("range start is too large")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(wholeness, "opened_postings", give_up)
+        (problem,) = verify(index)
+        assert problem.problem == "its postings are damaged (range start is too large)"
+        report = build_lines(index, index.parent / "in", channels=lexical_and_words())
+    assert report.mended == ("lexical",)
     assert verify(index) == []
 
 

@@ -1,5 +1,6 @@
 """MaxSim over arrays, against a plain double loop."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -8,28 +9,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from medrag.errors import IndexFormatError, MissingExtraError
-from medrag.indexing.maxsim import loops as loops_module
-from medrag.indexing.maxsim import packed, scoring, workers
+from medrag.errors import IndexFormatError
+from medrag.indexing.maxsim import packed, scoring
 from medrag.indexing.maxsim.batches import batches
 from medrag.indexing.maxsim.device import DeviceCopy
-from medrag.indexing.maxsim.packed import CopyKind, Packed, copied
-from medrag.indexing.maxsim.pooling import pooled
-from medrag.indexing.maxsim.scoring import Read, asked, best, estimated, rescored
+from medrag.indexing.maxsim.packed import CopyKind, Packed, copied, pooled
+from medrag.indexing.maxsim.scoring import Estimates, Read, asked, best, estimated, rescored
 from medrag.indexing.maxsim.signs import Signs, sign_planes, sign_scores
+from medrag.indexing.threads import in_threads, in_torch_threads, n_cores
 
 KINDS: tuple[CopyKind, ...] = ("int8", "float16", "bfloat16", "float32")
 HALVES = ("float16", "bfloat16")
 
 every_kind = pytest.mark.parametrize("kind", KINDS)
-
-
-@pytest.fixture(params=["numba", "numpy"])
-def loops(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Run a test with compiled loops, and with what stands in for them."""
-    if request.param == "numpy":
-        monkeypatch.setattr(loops_module, "_compiled", lambda loop: None)
-    return str(request.param)
 
 
 def made(
@@ -60,7 +52,7 @@ def _each(source: Packed) -> list[Any]:
 
 @every_kind
 def test_estimates_are_within_their_bounds_and_rescored_ones_are_the_double_loop(
-    kind: CopyKind, loops: str
+    kind: CopyKind,
 ) -> None:
     rng = np.random.default_rng(0)
     source = made(rng, [1, 7, 30, 2, 5, 11, 1, 64], 24)
@@ -68,7 +60,7 @@ def test_estimates_are_within_their_bounds_and_rescored_ones_are_the_double_loop
     expected = naively(source, questions)
     copy = copied(source, kind)
     places = np.array([0, 1, 3, 6, 7])
-    found = estimated([Read(copy, source.values, places)], questions)
+    found = estimated([Read(copy, source.values, places)], asked(questions, kind))
     assert (np.abs(found.scores - expected[places]) <= found.errors).all()
     # A bound that says nothing would hold as well.
     sizes = np.abs(expected[places]) + 10
@@ -76,7 +68,8 @@ def test_estimates_are_within_their_bounds_and_rescored_ones_are_the_double_loop
         found.errors / sizes < {"int8": 0.3, "float16": 0.1, "bfloat16": 0.9}.get(kind, 1e-3)
     ).any()
     for number in range(3):
-        scores = rescored([Read(copy, source.values, places)], _one(questions, number))
+        one = asked(_one(questions, number), kind)
+        scores = rescored([Read(copy, source.values, places)], one)
         np.testing.assert_array_equal(scores, expected[places, number])
 
 
@@ -107,12 +100,12 @@ def check_best(data: st.DataObject) -> None:
     k = data.draw(st.integers(1, 22))
     expected = naively(source, question)[:, 0]
     copy = copied(source, kind)
-    found = estimated([Read(copy, source.values, np.arange(len(lengths)))], question)
+    codes = asked(question, kind)
+    found = estimated([Read(copy, source.values, np.arange(len(lengths)))], codes)
     chosen, scores = best(
-        found.scores[:, 0],
-        found.errors[:, 0],
+        Estimates(found.scores[:, 0], found.errors[:, 0]),
         k,
-        lambda places: rescored([Read(copy, source.values, places)], question),
+        lambda places, bar: rescored([Read(copy, source.values, places)], codes, bar),
     )
     np.testing.assert_array_equal(scores, expected[chosen])
     order = np.lexsort((np.arange(len(lengths)), -expected))[:k]
@@ -124,11 +117,11 @@ def test_passages_whose_estimates_fall_short_of_the_best_are_not_scored() -> Non
     estimates = true + np.array([0.5, -0.5, 0.5, 0.5, -0.5])
     looked_at: list[int] = []
 
-    def score(places: NDArray[np.int64]) -> NDArray[np.float64]:
+    def score(places: NDArray[np.int64], bar: float) -> NDArray[np.float64]:
         looked_at.extend(places.tolist())
-        return true[places]
+        return np.where(true[places] < bar, -np.inf, true[places])
 
-    places, scores = best(estimates, np.full(5, 0.5), 3, score)
+    places, scores = best(Estimates(estimates, np.full(5, 0.5)), 3, score)
     # Estimated best are 0, 2 and 3, whose least true score is 2.9; 4 may reach it, 1 may not.
     assert looked_at == [0, 2, 3, 4]
     np.testing.assert_array_equal(places, [0, 2, 3, 4])
@@ -141,10 +134,11 @@ def test_tiles_that_bound_memory_change_no_score(
 ) -> None:
     rng = np.random.default_rng(1)
     source, questions = made(rng, [5, 1, 9, 4, 30, 2] * 9, 16), made(rng, [4, 2], 16)
-    one, places = _one(questions, 0), np.arange(54)
+    one, places = asked(_one(questions, 0), kind), np.arange(54)
+    codes = asked(questions, kind)
     whole = copied(source, kind)
     read = Read(whole, source.values, places)
-    scores, estimates = rescored([read], one), estimated([read], questions)
+    scores, estimates = rescored([read], one), estimated([read], codes)
     monkeypatch.setattr(scoring, "_TILE_BYTES", 500)
     monkeypatch.setattr(scoring, "_WIDE_TILE_BYTES", 500)
     monkeypatch.setattr(packed, "_PIECE", 100)
@@ -152,23 +146,24 @@ def test_tiles_that_bound_memory_change_no_score(
     np.testing.assert_array_equal(pieces.codes, whole.codes)
     reads = [Read(pieces, source.values, each) for each in (places[:9], places[9:9], places[9:])]
     np.testing.assert_array_equal(rescored(reads, one), scores)
-    again = estimated(reads, questions)
+    again = estimated(reads, codes)
     np.testing.assert_allclose(again.scores, estimates.scores, rtol=1e-5)
     np.testing.assert_allclose(again.errors, estimates.errors, rtol=1e-5)
 
 
-def test_segments_of_different_copies_are_estimated_together() -> None:
+def test_segments_are_estimated_together() -> None:
     rng = np.random.default_rng(4)
     sources = [made(rng, [3, 1], 16), made(rng, [2, 5, 4], 16)]
     question = made(rng, [3], 16)
     reads = [
-        Read(copied(source, kind), source.values, np.arange(len(source.starts) - 1))
-        for source, kind in zip(sources, ("float32", "int8"), strict=True)
+        Read(copied(source, "int8"), source.values, np.arange(len(source.starts) - 1))
+        for source in sources
     ]
+    codes = asked(question, "int8")
     expected = np.concatenate([naively(source, question) for source in sources])
-    found = estimated(reads, question)
+    found = estimated(reads, codes)
     assert (np.abs(found.scores - expected) <= found.errors).all()
-    np.testing.assert_array_equal(rescored(reads, question), expected[:, 0])
+    np.testing.assert_array_equal(rescored(reads, codes), expected[:, 0])
 
 
 @pytest.mark.parametrize("kind", HALVES)
@@ -193,7 +188,7 @@ def test_passages_of_one_length_are_estimated_on_a_device_like_any_others() -> N
 
 
 @pytest.mark.parametrize("d", [3, 64, 100, 128, 200])
-def test_signs_score_by_the_least_share_of_signs_that_differ(d: int, loops: str) -> None:
+def test_signs_score_by_the_least_share_of_signs_that_differ(d: int) -> None:
     rng = np.random.default_rng(d)
     source, questions = made(rng, [5, 1, 9], d), made(rng, [4, 2], d)
     places = np.array([0, 2])
@@ -252,11 +247,10 @@ def test_torch_keeps_its_threads_for_others() -> None:
     import torch
 
     before = torch.get_num_threads()
-    seen: list[int] = []
-    workers.shared(64, lambda _: seen.append(torch.get_num_threads()), torch=True)
+    seen = in_torch_threads(lambda tasks: [torch.get_num_threads() for _ in tasks], range(64))
     assert torch.get_num_threads() == before
-    if workers.n_cores() > 1:
-        assert set(seen) == {1}
+    if n_cores() > 1:
+        assert {n for each in seen for n in each} == {1}
     later: list[int] = []
     from threading import Thread
 
@@ -267,43 +261,12 @@ def test_torch_keeps_its_threads_for_others() -> None:
 
 
 def test_what_a_part_of_the_work_raises_is_raised() -> None:
-    def fail(number: int) -> None:
-        raise RuntimeError(f"part {number}")
+    def fail(parts: Iterator[int]) -> None:
+        raise RuntimeError(f"part {next(parts)}")
 
-    for torch in (False, True):
+    for share in (in_threads, in_torch_threads):
         with pytest.raises(RuntimeError, match="part"):
-            workers.shared(3, fail, torch=torch)
-
-
-def test_without_numba_numpy_does_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(module: str, *, extra: str | None = None) -> Any:
-        raise MissingExtraError(module)
-
-    monkeypatch.setattr(loops_module, "require", missing)
-    loops_module._compiled.cache_clear()
-    try:
-        assert loops_module._compiled(loops_module._summed_loop) is None
-    finally:
-        loops_module._compiled.cache_clear()
-
-
-def test_the_loops_say_the_same_before_they_are_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
-    rng = np.random.default_rng(5)
-    source, question = made(rng, [3, 1, 4], 130), made(rng, [2], 130)
-    places = np.array([0, 2])
-    read = Read(copied(source, "int8"), source.values, places)
-    signs = Signs(sign_planes(source), source.starts, places)
-
-    def everything() -> list[NDArray[Any]]:
-        found = estimated([read], question).scores
-        return [found, rescored([read], question), sign_scores([signs], question)]
-
-    compiled = everything()
-    monkeypatch.setattr(loops_module, "_compiled", lambda loop: loop)
-    with np.errstate(over="ignore"):  # counting bits overflows on purpose
-        plain = everything()
-    for one, two in zip(compiled, plain, strict=True):
-        np.testing.assert_allclose(one, two, rtol=1e-12)
+            share(fail, range(3))
 
 
 def _one(questions: Packed, number: int) -> Packed:

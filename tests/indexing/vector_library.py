@@ -1,12 +1,13 @@
 """Indexes of vectors that a test made up, and the plainest possible search over them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from medrag.build import ChannelPlan
@@ -21,6 +22,10 @@ from tests.indexing.library import build_lines
 
 Floats = NDArray[np.float32]
 CHANNEL = "made-up"
+FILTERS = [Filter(), Filter(kinds=frozenset({"report"})), Filter(kinds=frozenset({"case"}))]
+
+# Few different numbers, so that duplicates and ties are common; halves are exact in every type.
+_numbers = st.integers(-4, 4).map(lambda n: n / 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +123,70 @@ def plainly(
                     scored.append(ScoredRow(int(row), score))
         rankings.append(sorted(scored, key=lambda hit: (-hit.score, hit.row))[:k])
     return rankings
+
+
+class Case(NamedTuple):
+    """A search, and what the plain one finds."""
+
+    questions: Embeddings
+    k: int
+    filters: list[Filter]
+    expected: list[list[ScoredRow]]
+
+
+def drawn(
+    data: st.DataObject, folder: Path, *, searches: int, **index: Any
+) -> tuple[Store, Iterator[Case]]:
+    """Draw an index, of which any file may have been removed, and searches in it."""
+    d, made = data.draw(_libraries())
+    removed = data.draw(st.sets(st.sampled_from(sorted({each.file for each in made}))))
+    store = made_index(folder, made, d=d, removed=sorted(removed), **index)
+    return store, (_case(data, store, d) for _ in range(searches))
+
+
+def check_rankings(
+    found: Sequence[Sequence[ScoredRow]],
+    expected: Sequence[Sequence[ScoredRow]],
+    *,
+    rtol: float = 0.0,
+    atol: float = 1e-3,
+) -> None:
+    """Compare rankings: the same rows in the same order, scores within a tolerance."""
+    assert [[hit.row for hit in each] for each in found] == [
+        [hit.row for hit in each] for each in expected
+    ]
+    for one, two in zip(found, expected, strict=True):
+        np.testing.assert_allclose(
+            [hit.score for hit in one], [hit.score for hit in two], rtol=rtol, atol=atol
+        )
+
+
+def unit(vectors: NDArray[Any]) -> Floats:
+    """Scale vectors to length 1."""
+    scaled: Floats = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    return scaled
+
+
+@st.composite
+def _libraries(draw: st.DrawFn) -> tuple[int, list[Made]]:
+    d = draw(st.integers(1, 5))
+    vector = st.lists(_numbers, min_size=d, max_size=d).filter(any)
+    passages = st.builds(
+        lambda rows, kind, file: Made(np.array(rows, np.float32), kind, file),
+        st.lists(vector, min_size=1, max_size=4),
+        st.sampled_from(["text", "report"]),
+        st.integers(0, 2),
+    )
+    return d, draw(st.lists(passages, min_size=1, max_size=12))
+
+
+def _case(data: st.DataObject, store: Store, d: int) -> Case:
+    row = st.lists(_numbers, min_size=d, max_size=d)
+    question = st.lists(row, min_size=1, max_size=4).map(lambda rows: np.array(rows, np.float32))
+    questions = packed(data.draw(st.lists(question, min_size=1, max_size=4)), d)
+    filters = [data.draw(st.sampled_from(FILTERS)) for _ in questions.lengths]
+    k = data.draw(st.integers(1, 14))
+    return Case(questions, k, filters, plainly(store, questions, k, filters))
 
 
 def _held(encoder: Given) -> Given:

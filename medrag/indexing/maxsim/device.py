@@ -11,8 +11,9 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from medrag.extras import require
-from medrag.indexing.maxsim.packed import Bounds, Ints, Packed, copied, cut
+from medrag.indexing.maxsim.packed import Bounds, Ints, Packed, copied
 from medrag.indexing.maxsim.scoring import Asked, Estimates, as_tensor, errors_of
+from medrag.indexing.scanning.library import cut
 
 Half = Literal["float16", "bfloat16"]
 
@@ -62,7 +63,8 @@ class DeviceCopy:
                 waiting.append((first, stop, found))
         for first, stop, found in waiting:
             scores[first:stop] = found.cpu().numpy()
-        return Estimates(scores, errors_of(self.bounds, places, questions))
+        bounds = Bounds(*(each[places] for each in self.bounds))
+        return Estimates(scores, errors_of(bounds, questions))
 
     def _shard_scores(self, shard: _Shard, places: Ints, questions: Asked) -> Any:
         torch = self._torch

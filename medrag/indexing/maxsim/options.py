@@ -1,8 +1,8 @@
 """What a search of late interaction may be told, and what "auto" means on this machine."""
 
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, get_args
 
-from medrag.extras import require
+from medrag.indexing.machine import device_names, gpus_with_room, multiplies_int8
 from medrag.indexing.maxsim.device import Half
 from medrag.indexing.maxsim.packed import CopyKind
 
@@ -40,7 +40,7 @@ class Options(NamedTuple):
             raise ValueError(f"candidates must be at least 1, got {self.candidates}")
         if self.pool < 2:
             raise ValueError(f"pool must be at least 2, got {self.pool}")
-        if self.scan in ("int8", "float32") and self.device not in (None, "cpu"):
+        if device_names(self.device) not in ([], ["cpu"]) and self.scan in ("int8", "float32"):
             raise ValueError(
                 f"a device holds float16 or bfloat16, got scan {self.scan!r} for {self.device!r}; "
                 "leave scan or device out"
@@ -73,23 +73,14 @@ def plan_of(options: Options, size: int) -> Plan:
     if options.scan != "auto":
         # A device's candidates are few, and scored from the vectors themselves.
         return Plan(first, "float32" if devices else options.scan, half, devices)
-    fast = size >= _SMALL and not devices and _multiplies_int8()
+    fast = size >= _SMALL and not devices and multiplies_int8()
     return Plan(first, "int8" if fast else "float32", half, devices)
 
 
 def _devices(options: Options, size: int) -> tuple[str, ...]:
-    if options.device == "cpu":
-        return ()
-    if options.device is not None:
-        return tuple(each.strip() for each in options.device.split(","))
+    names = device_names(options.device)
+    if names:
+        return () if names == ["cpu"] else tuple(names)
     if size < _SMALL or options.scan in ("int8", "float32"):
         return ()
-    count = require("torch").cuda.device_count()
-    return tuple(f"cuda:{number}" for number in range(count))
-
-
-def _multiplies_int8() -> bool:
-    """Tell whether products of int8 are exact and fast here: others may saturate on the way."""
-    processor: Any = require("torch").cpu
-    told = getattr(processor, "_is_vnni_supported", None)
-    return bool(told and told())
+    return tuple(gpus_with_room(2 * size))

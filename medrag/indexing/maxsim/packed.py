@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medrag.errors import IndexFormatError
-from medrag.extras import require
-from medrag.indexing.maxsim.workers import shared
+from medrag.indexing.scanning.copies import rounded
+from medrag.indexing.scanning.library import cut
+from medrag.indexing.threads import in_threads
 
 CopyKind = Literal["int8", "float16", "bfloat16", "float32"]
 
@@ -27,7 +28,7 @@ STORED: dict[CopyKind, str] = {
     "bfloat16": "<u2",
     "float32": "<f4",
 }
-# Numbers that one thread turns into codes at once.
+# Numbers that one thread turns into codes, or averages, at once.
 _PIECE = 1 << 19
 # Covers the rounding of what measures the errors, and keeps scales above zero.
 _SLACK, _LEAST = 2.0**-19, 1e-30
@@ -94,25 +95,41 @@ def copied(source: Packed, kind: CopyKind, codes: NDArray[Any] | None = None) ->
     elif codes is None:
         codes = np.empty(source.values.shape, dtype=STORED[kind])
     bounds = Bounds(*np.empty((3, len(source.starts) - 1), dtype=np.float32))
-    pieces = list(cut(source.starts, max(1, _PIECE // max(1, source.values.shape[1]))))
 
-    def fill(number: int) -> None:
-        first, stop = pieces[number]
-        _copy_piece(source, kind, codes, bounds, first, stop)
+    def fill(pieces: Iterator[tuple[int, int]]) -> None:
+        for first, stop in pieces:
+            _copy_piece(source, kind, codes, bounds, first, stop)
 
-    # torch is only met where NumPy lacks the type.
-    shared(len(pieces), fill, torch=kind == "bfloat16")
+    in_threads(fill, _pieces(source))
     return Copy(kind, codes, source.starts, bounds)
 
 
-def cut(starts: Ints, size: int) -> Iterator[tuple[int, int]]:
-    """Cut passages into runs of at most `size` vectors, but of one passage at least."""
-    first, n = 0, len(starts) - 1
-    while first < n:
-        stop = int(np.searchsorted(starts, starts[first] + size, side="right")) - 1
-        stop = min(max(stop, first + 1), n)
-        yield first, stop
-        first = stop
+def pooled_starts(starts: Ints, size: int) -> Ints:
+    """Say where the means of each passage begin, and the end."""
+    return np.concatenate(([0], np.cumsum(-(-np.diff(starts) // size))))
+
+
+def pooled(source: Packed, size: int) -> Packed:
+    """Average each `size` vectors that follow one another in a passage; the last may be fewer."""
+    starts = pooled_starts(source.starts, size)
+    means: Floats = np.empty((int(starts[-1]), source.values.shape[1]), dtype=np.float32)
+
+    def fill(pieces: Iterator[tuple[int, int]]) -> None:
+        for first, stop in pieces:
+            begin, end = source.starts[first], source.starts[stop]
+            counts = np.diff(starts[first : stop + 1])
+            within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+            firsts = np.repeat(source.starts[first:stop] - begin, counts) + size * within
+            sums = np.add.reduceat(np.asarray(source.values[begin:end]), firsts, axis=0)
+            sizes = np.diff(np.concatenate((firsts, [end - begin])))
+            means[starts[first] : starts[stop]] = sums / sizes[:, None]
+
+    in_threads(fill, _pieces(source))
+    return Packed(means, starts)
+
+
+def _pieces(source: Packed) -> list[tuple[int, int]]:
+    return list(cut(source.starts, max(1, _PIECE // max(1, source.values.shape[1]))))
 
 
 def _copy_piece(
@@ -138,7 +155,7 @@ def _copy_piece(
     scales = largest / 127 if kind == "int8" else np.exp2(np.ceil(np.log2(norms + _LEAST)))
     scales = np.maximum(scales, _LEAST).astype(np.float32)
     spread = np.repeat(scales, lengths)[:, None]
-    near = _rounded(values / spread, kind, codes[start:end])
+    near = rounded(values / spread, kind, codes[start:end])
     near *= spread
     near -= values
     errors = np.maximum.reduceat(_lengths(near), starts)
@@ -151,15 +168,3 @@ def _lengths(values: Floats) -> Floats:
     squares = np.einsum("ij,ij->i", values, values, dtype=np.float64)
     lengths: Floats = (np.sqrt(squares) * (1 + _SLACK)).astype(np.float32)
     return lengths
-
-
-def _rounded(values: Floats, kind: CopyKind, codes: NDArray[Any]) -> Floats:
-    """Write values as codes, and give what the codes stand for."""
-    if kind == "bfloat16":
-        torch = require("torch")
-        halves = torch.from_numpy(values).to(torch.bfloat16)
-        codes[:] = halves.view(torch.int16).numpy().view(np.uint16)
-        rounded: Floats = halves.float().numpy()
-        return rounded
-    codes[:] = np.rint(values) if kind == "int8" else values
-    return codes.astype(np.float32)

@@ -10,16 +10,16 @@ Source:
     MaxSim: Khattab & Zaharia, ColBERT, SIGIR 2020.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from medrag.extras import require
-from medrag.indexing.maxsim.loops import refined, summed_maxima
-from medrag.indexing.maxsim.packed import Bounds, Copy, CopyKind, Floats, Ints, Packed, copied, cut
-from medrag.indexing.maxsim.workers import shared
+from medrag.indexing.maxsim.packed import Bounds, Copy, CopyKind, Floats, Ints, Packed, copied
+from medrag.indexing.scanning.library import cut
+from medrag.indexing.threads import in_torch_threads
 
 Doubles = NDArray[np.float64]
 
@@ -47,7 +47,10 @@ class Asked(NamedTuple):
 
 
 class Read(NamedTuple):
-    """Passages of one segment that are asked for: a copy, what it was made of, ascending places."""
+    """Passages of one segment that are asked for: a copy, what it was made of, ascending places.
+
+    Reads that stand side by side have copies of one kind, as have the questions.
+    """
 
     copy: Copy
     values: Floats
@@ -55,7 +58,10 @@ class Read(NamedTuple):
 
 
 class Estimates(NamedTuple):
-    """Scores of passages, both (passages, questions), and how far the true ones may be off."""
+    """Scores of passages and how far the true ones may be off: both (passages, questions).
+
+    Those of one question may be (passages,).
+    """
 
     scores: Doubles
     errors: Doubles
@@ -86,81 +92,97 @@ def asked(questions: Packed, kind: CopyKind) -> Asked:
     return Asked(questions, copied(alone, kind))
 
 
-def estimated(reads: Sequence[Read], questions: Packed) -> Estimates:
+def estimated(reads: Sequence[Read], questions: Asked) -> Estimates:
     """Score passages with copies, in the order of the reads."""
-    codes = _codes(reads, questions)
-    scores = np.empty((sum(len(read.places) for read in reads), len(questions.starts) - 1))
-    stops = questions.starts[1:]
+    from medrag.indexing.maxsim.loops import summed_maxima
 
-    def work(tile: _Tile, codes: Asked, products: NDArray[Any]) -> None:
-        scales = tile.read.copy.bounds.scales[tile.places]
-        weights = codes.copy.bounds.scales
+    stops, weights = questions.questions.starts[1:], questions.copy.bounds.scales
+    bounds = _bounds(reads)
+    scores = np.empty((len(bounds.scales), len(stops)))
+
+    def work(tile: _Tile, products: NDArray[Any]) -> None:
+        scales = bounds.scales[tile.out]
         scores[tile.out] = summed_maxima(products, tile.starts, scales, weights, stops)
 
-    _each_tile(reads, codes, work)
-    bounds = [errors_of(read.copy.bounds, read.places, codes[read.copy.kind]) for read in reads]
-    return Estimates(scores, np.concatenate([np.empty((0, len(stops))), *bounds]))
+    _each_tile(reads, questions, work)
+    return Estimates(scores, errors_of(bounds, questions))
 
 
-def errors_of(bounds: Bounds, places: Ints, questions: Asked) -> Doubles:
-    """Bound how far estimates with a copy may be off, (passages, questions)."""
+def errors_of(bounds: Bounds, questions: Asked) -> Doubles:
+    """Bound how far estimates of passages with a copy may be off, (passages, questions)."""
     firsts = questions.questions.starts[:-1]
     norms, losses = _question_bounds(questions)
     sums = np.add.reduceat(norms, firsts), np.add.reduceat(losses, firsts)
-    return _errors(bounds, places, *sums) + _LEAST * len(norms)
+    return _errors(bounds, *sums) + _LEAST * len(norms)
 
 
-def best(estimates: Doubles, errors: Doubles, k: int, score: Callable[[Ints], Doubles]) -> Scored:
+def best(estimates: Estimates, k: int, score: Callable[[Ints, float], Doubles]) -> Scored:
     """Score exactly whatever may be of the best k.
 
     Args:
-        estimates: (n,), and how far the true scores may be from them.
-        score: gives the true scores of ascending places.
+        estimates: (n,).
+        score: gives the true scores of ascending places; it may give -inf for one below a bar.
 
     Returns:
         Among them the best k, and all that score as the last of those.
     """
-    if len(estimates) <= k:
-        places = np.arange(len(estimates))
-        return Scored(places, score(places))
-    first = np.sort(np.argpartition(-estimates, k - 1)[:k])
-    scores = score(first)
-    # Not ">=": where a sum overflowed, nothing is known.
-    with np.errstate(invalid="ignore"):
-        rest = ~(estimates + errors < scores.min())
-    rest[first] = False
-    others = np.flatnonzero(rest)
-    places = np.concatenate((first, others))
-    order = np.argsort(places)
-    return Scored(places[order], np.concatenate((scores, score(others)))[order])
+    guessed, errors = estimates
+    n = len(guessed)
+    first = np.sort(np.argpartition(-guessed, k - 1)[:k]) if n > k else np.arange(n)
+    scores = np.full(n, -np.inf)
+    scores[first] = score(first, -np.inf)
+    if n > k:
+        bar = scores[first].min()
+        # Not ">=": where a sum overflowed, nothing is known.
+        with np.errstate(invalid="ignore"):
+            rest = ~(guessed + errors < bar)
+        rest[first] = False
+        others = np.flatnonzero(rest)
+        scores[others] = score(others, bar)
+    places = np.flatnonzero(scores > -np.inf)
+    return Scored(places, scores[places])
 
 
-def rescored(reads: Sequence[Read], question: Packed) -> Doubles:
+def rescored(reads: Sequence[Read], question: Asked, bar: float = -np.inf) -> Doubles:
     """Score passages in double precision, in the order of the reads.
 
     The copies say which vectors of a passage may be the best match; only those are read.
 
     Args:
         question: one.
+        bar: what need not be scored if it cannot reach this.
 
     Returns:
-        Scores, which depend on nothing but the vectors of passage and question.
+        Scores, which depend on nothing but the vectors of passage and question; or -inf.
     """
-    scores = np.empty(sum(len(read.places) for read in reads))
-    exact = question.values.astype(np.float64)
+    from medrag.indexing.maxsim.loops import refined
 
-    def work(tile: _Tile, codes: Asked, products: NDArray[Any]) -> None:
-        copy = tile.read.copy
-        slack = 2 * (_errors(copy.bounds, tile.places, *_question_bounds(codes)) + _LEAST)
-        # One after the other: their product may vanish.
-        slack /= copy.bounds.scales[tile.places, None]
-        slack /= codes.copy.bounds.scales
+    exact = question.questions.values.astype(np.float64)
+    weights = question.copy.bounds.scales.astype(np.float64)
+    bounds = _bounds(reads)
+    scales = bounds.scales.astype(np.float64)
+    slack = 2 * (_errors(bounds, *_question_bounds(question)) + _LEAST)
+    # One after the other: their product may vanish.
+    slack /= scales[:, None]
+    slack /= weights
+    scores, bars = np.empty(len(scales)), bar / scales
+
+    def work(tile: _Tile, products: NDArray[Any]) -> None:
+        firsts = tile.read.copy.starts[tile.places]
+        needed = bars[tile.out], weights
         scores[tile.out] = refined(
-            tile.read.values, copy.starts[tile.places], products, tile.starts, exact, slack
+            tile.read.values, firsts, products, tile.starts, exact, slack[tile.out], needed
         )
 
-    _each_tile(reads, _codes(reads, question), work)
+    _each_tile(reads, question, work)
     return scores
+
+
+def _bounds(reads: Sequence[Read]) -> Bounds:
+    """Give the bounds of the passages of all reads."""
+    none = [np.empty(0, np.float32)] * 3
+    each = [none, *([fact[read.places] for fact in read.copy.bounds] for read in reads)]
+    return Bounds(*(np.concatenate(facts) for facts in zip(*each, strict=True)))
 
 
 def _question_bounds(questions: Asked) -> tuple[Doubles, Doubles]:
@@ -172,44 +194,38 @@ def _question_bounds(questions: Asked) -> tuple[Doubles, Doubles]:
     return norms, errors + (_ROUNDING[kind] + sums) * (norms + errors)
 
 
-def _errors(bounds: Bounds, places: Ints, norms: Doubles, losses: Doubles) -> Doubles:
+def _errors(bounds: Bounds, norms: Doubles, losses: Doubles) -> Doubles:
     """Bound errors, (passages, m), for norms and losses (m,) of question vectors, or their sums."""
-    lost = bounds.errors[places].astype(np.float64)
-    reach = bounds.norms[places] + lost
+    lost = bounds.errors.astype(np.float64)
+    reach = bounds.norms + lost
     errors: Doubles = np.outer(lost, norms) + np.outer(reach, losses)
     # Where a product may overflow on its way, nothing is known.
     errors[np.outer(reach, norms + losses) > _MOST] = np.inf
     return errors
 
 
-def _codes(reads: Sequence[Read], questions: Packed) -> dict[CopyKind, Asked]:
-    """Prepare questions for each kind of copy that is read."""
-    return {kind: asked(questions, kind) for kind in {read.copy.kind for read in reads}}
-
-
 def _each_tile(
-    reads: Sequence[Read],
-    codes: Mapping[CopyKind, Asked],
-    work: Callable[[_Tile, Asked, NDArray[Any]], None],
+    reads: Sequence[Read], questions: Asked, work: Callable[[_Tile, NDArray[Any]], None]
 ) -> None:
-    """Give each tile, the questions in its codes, and the products of both, (rows, m)."""
-    products = {kind: _product(kind, each.copy.codes) for kind, each in codes.items()}
-    tiles: list[_Tile] = []
-    n = 0
-    for read in reads:
-        tiles += _tiles(read, n, len(codes[read.copy.kind].questions.values))
-        n += len(read.places)
+    """Give each tile, and its products with the vectors of the questions, (rows, m)."""
+    multiply = _product(questions.copy)
+    ends = np.cumsum([0, *(len(read.places) for read in reads)])
+    width = len(questions.questions.values)
+    tiles = [
+        tile
+        for read, before in zip(reads, ends.tolist(), strict=False)
+        for tile in _tiles(read, before, width)
+    ]
 
-    def run(tile: _Tile) -> None:
-        kind = tile.read.copy.kind
-        work(tile, codes[kind], products[kind](_gathered(tile.read.copy, tile.places)))
+    def run(tiles: Iterator[_Tile]) -> None:
+        for tile in tiles:
+            work(tile, multiply(_gathered(tile.read.copy, tile.places)))
 
-    # NumPy's product uses all cores itself, and shares its threads badly.
-    for tile in tiles:
-        if tile.read.copy.kind == "float32":
-            run(tile)
-    narrow = [tile for tile in tiles if tile.read.copy.kind != "float32"]
-    shared(len(narrow), lambda number: run(narrow[number]), torch=True)
+    if questions.copy.kind == "float32":
+        # NumPy's product uses all cores itself, and shares its threads badly.
+        run(iter(tiles))
+    else:
+        in_torch_threads(run, tiles)
 
 
 def _tiles(read: Read, before: int, width: int) -> Iterator[_Tile]:
@@ -231,11 +247,18 @@ def _gathered(copy: Copy, places: Ints) -> NDArray[Any]:
     breaks = np.flatnonzero(np.diff(places) != 1) + 1
     firsts = copy.starts[places[np.concatenate(([0], breaks))]]
     stops = copy.starts[places[np.concatenate((breaks - 1, [len(places) - 1]))] + 1]
-    return np.concatenate([copy.codes[a:b] for a, b in zip(firsts, stops, strict=True)])
+    pieces = [copy.codes[a:b] for a, b in zip(firsts, stops, strict=True)]
+    if copy.kind == "float32":
+        return np.concatenate(pieces)
+    # NumPy would let another thread run, and wait for its own next turn, at every piece.
+    torch = require("torch")
+    whole = torch.cat([torch.from_numpy(each.view(np.int8)) for each in pieces])
+    return np.asarray(whole.numpy().view(copy.codes.dtype))
 
 
-def _product(kind: CopyKind, codes: NDArray[Any]) -> Callable[[NDArray[Any]], NDArray[Any]]:
+def _product(asked: Copy) -> Callable[[NDArray[Any]], NDArray[Any]]:
     """Give what multiplies codes, (rows, d), with those of questions, (m, d)."""
+    kind, codes = asked.kind, asked.codes
     if kind == "float32":
         columns = np.ascontiguousarray(codes.T)
 

@@ -8,16 +8,15 @@ Source:
     Charikar, STOC 2002 (the angle from signs).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from medrag.indexing.maxsim.loops import least_distances
-from medrag.indexing.maxsim.packed import Floats, Ints, Packed, cut
-from medrag.indexing.maxsim.workers import shared
-from medrag.indexing.scanning.threads import n_cores
+from medrag.indexing.maxsim.packed import Ints, Packed
+from medrag.indexing.scanning.copies import as_words
+from medrag.indexing.threads import in_threads, n_cores
 
 Planes = NDArray[np.uint64]
 
@@ -33,13 +32,12 @@ class Signs(NamedTuple):
     places: Ints
 
 
-_WORD = 64
 # Numbers that one thread turns into bits at once.
 _PIECE = 1 << 20
 
 
 def n_words(d: int) -> int:
-    return -(-d // _WORD)
+    return -(-d // 64)
 
 
 def sign_planes(source: Packed, planes: Planes | None = None) -> Planes:
@@ -50,13 +48,14 @@ def sign_planes(source: Packed, planes: Planes | None = None) -> Planes:
     """
     n, d = source.values.shape
     filled = np.empty((n_words(d), n), dtype=np.uint64) if planes is None else planes
-    pieces = list(cut(source.starts, max(1, _PIECE // max(1, d))))
+    size = max(1, _PIECE // max(1, d))
 
-    def fill(number: int) -> None:
-        first, stop = (int(source.starts[each]) for each in pieces[number])
-        filled[:, first:stop] = _words(np.asarray(source.values[first:stop])).T
+    def fill(starts: Iterator[int]) -> None:
+        for start in starts:
+            values = np.asarray(source.values[start : start + size])
+            filled[:, start : start + size] = as_words(values >= 0, n_words(d)).T
 
-    shared(len(pieces), fill)
+    in_threads(fill, range(0, n, size))
     return filled
 
 
@@ -66,36 +65,29 @@ def sign_scores(signs: Sequence[Signs], questions: Packed) -> NDArray[np.float64
     Args:
         questions: each of at least one vector.
     """
+    from medrag.indexing.maxsim.loops import least_distances
+
     d = questions.values.shape[1]
-    codes = np.ascontiguousarray(_words(questions.values))
+    codes = as_words(questions.values >= 0, n_words(d))
     cosines = np.cos(np.pi * np.arange(d + 1) / d)
     norms = np.linalg.norm(questions.values.astype(np.float64), axis=1)
     ends = np.cumsum([0, *(len(each.places) for each in signs)])
     scores = np.empty((int(ends[-1]), len(questions.starts) - 1))
     # Several pieces for each core, for where the lengths differ.
     size = max(1, int(ends[-1]) // (4 * n_cores()))
-    pieces = [
-        (each, start, end, min(size, len(each.places) - start))
+    tasks = [
+        (each, start, int(end) + start)
         for each, end in zip(signs, ends, strict=False)
         for start in range(0, len(each.places), size)
     ]
 
-    def work(number: int) -> None:
-        each, start, end, n = pieces[number]
-        places = each.places[start : start + n]
-        distances = least_distances(each.planes, each.starts, places, codes)
-        scores[end + start : end + start + n] = np.add.reduceat(
-            cosines[distances] * norms, questions.starts[:-1], axis=1
-        )
+    def work(tasks: Iterator[tuple[Signs, int, int]]) -> None:
+        for each, start, out in tasks:
+            places = each.places[start : start + size]
+            distances = least_distances(each.planes, each.starts, places, codes)
+            scores[out : out + len(places)] = np.add.reduceat(
+                cosines[distances] * norms, questions.starts[:-1], axis=1
+            )
 
-    shared(len(pieces), work)
+    in_threads(work, tasks)
     return scores
-
-
-def _words(values: Floats) -> Planes:
-    """Give the signs of vectors, (N, words)."""
-    n, d = values.shape
-    bits = np.zeros((n, n_words(d) * _WORD), dtype=np.bool_)
-    bits[:, :d] = values >= 0
-    words: Planes = np.packbits(bits, axis=1, bitorder="little").view("<u8")
-    return words

@@ -7,21 +7,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import numpy as np
 
 from medrag.errors import IndexFormatError, is_panic
 from medrag.extras import Library, require
-from medrag.indexing.qdrant.ledger import MARKER, remake
-from medrag.indexing.qdrant.options import Options
+from medrag.indexing.qdrant.ledger import MARKER, Ledger, remake
+from medrag.indexing.qdrant.options import Options, graph_of, search_params
 from medrag.indexing.qdrant.payload import payload_filter
-from medrag.indexing.qdrant.points import Asked, Floats, Ids, Near, Point, Shape, packed_near
-from medrag.indexing.qdrant.shaping import edge_search, edge_vector, written
-from medrag.indexing.qdrant.terms import Sparse
+from medrag.indexing.qdrant.points import Asked, Ids, Near, Point, Shape, packed_near, uuids
+from medrag.indexing.qdrant.terms import Floats, Sparse, written
+from medrag.indexing.segment import FOLDER
+from medrag.indexing.storage import Store
+from medrag.indexing.vectors import Vectors, channel_folder
 
 SHARD = "shard"
 
+# Points of a shard that are compared with the segments when it is checked.
+_LOOKED_AT = 64
 # Several channels of an index share one open shard.
 _open: "weakref.WeakValueDictionary[tuple[Path, int, int], EdgePoints]" = (
     weakref.WeakValueDictionary()
@@ -47,7 +50,7 @@ class EdgePoints:
         self._update("upsert_points", made)
 
     def drop(self, ids: Ids) -> None:
-        self._update("delete_points", [str(UUID(bytes=each.tobytes())) for each in ids])
+        self._update("delete_points", uuids(ids))
 
     def index_payload(self, fields: Mapping[str, bool]) -> None:
         """Make filters on fields fast; see `payload.fields_of`."""
@@ -62,13 +65,11 @@ class EdgePoints:
         with _told(self._folder):
             return int(self._shard.count(self._library.CountRequest()))
 
-    def vectors(self, channel: str, ids: Ids) -> dict[bytes, Floats | None]:
-        """Read the points of ids, and their dense vectors of a channel; those that are there."""
-        asked = [str(UUID(bytes=each.tobytes())) for each in ids]
+    def vectors(self, channel: str, ids: Ids) -> dict[str, Any]:
+        """Read what the points of ids have in a channel; points that are not there are left out."""
         with _told(self._folder):
-            found = self._shard.retrieve(asked, with_payload=False, with_vector=True)
-        vectors = {UUID(str(each.id)).bytes: (each.vector or {}).get(channel) for each in found}
-        return {i: _dense(vector) for i, vector in vectors.items()}
+            found = self._shard.retrieve(uuids(ids), with_payload=False, with_vector=True)
+        return {str(each.id): (each.vector or {}).get(channel) for each in found}
 
     def finish(self) -> None:
         """Build what makes searches fast, bring everything to disk, and close."""
@@ -76,13 +77,15 @@ class EdgePoints:
         self._shard.flush()
         self._shard.close()
 
-    def query(self, channel: str, asked: Sequence[Asked], options: Options) -> list[Near]:
+    def query(
+        self, channel: str, asked: Sequence[Asked], limit: int, options: Options
+    ) -> list[Near]:
         # Lists of terms are searched exactly, and slowly if they are told so.
         sparse = any(isinstance(each.vector, Sparse) for each in asked)
-        params = None if sparse else edge_search(self._library, options)
+        params = None if sparse else search_params(options, self._library)
         requests = [
             self._library.QueryRequest(
-                limit=each.limit,
+                limit=limit,
                 query=self._library.Query.Nearest(written(self._library, each.vector), channel),
                 filter=payload_filter(each.wanted, self._library),
                 params=params,
@@ -104,7 +107,7 @@ def created(
     edge = _library()
     folder.mkdir(parents=True)
     vectors = {
-        name: edge_vector(edge, shape, options[name])
+        name: _vector(edge, shape, options[name])
         for name, shape in shapes.items()
         if not shape.sparse
     }
@@ -143,6 +146,57 @@ def opened(folder: Path) -> EdgePoints:
     return points
 
 
+def checked_shard(store: Store, channel: str, folder: Path, ledger: Ledger) -> EdgePoints:
+    """Open a shard, and refuse one that lost points: Edge opens what is left, and would not tell.
+
+    Of some points, the vectors of a dense channel too are compared with those of the segments.
+
+    Raises:
+        IndexFormatError: if it is not as it was put, or cannot be opened.
+    """
+    points, n = opened(folder), len(ledger.ids)
+    if (found := points.count()) != n:
+        raise _damaged(folder, f"it holds {found} points instead of {n}")
+    some = np.unique(np.linspace(0, n - 1, min(_LOOKED_AT, n)).astype(np.int64))
+    there = points.vectors(channel, ledger.ids[some])
+    for at, point in zip(some.tolist(), uuids(ledger.ids[some]), strict=True):
+        if point not in there or not _is_of_segment(store, channel, ledger, at, there[point]):
+            raise _damaged(folder, f"point {point} is not as it was put")
+    return points
+
+
+def _is_of_segment(store: Store, channel: str, ledger: Ledger, at: int, vector: Any) -> bool:
+    """Compare the vector of a point with that of its passage; only dense ones may differ."""
+    name = ledger.segments[int(ledger.segment_of[at])]
+    folder = channel_folder(store.folder / FOLDER / name, channel)
+    # Of terms, of many vectors, none at all, or of a segment that was compacted since.
+    if not isinstance(vector, list) or isinstance(vector[0], list) or not folder.is_dir():
+        return True
+    held = Vectors(folder=folder).of_row(int(ledger.rows[at]))
+    there: Floats = np.array(vector, dtype=np.float32)
+    return held is None or bool(np.allclose(held[0], there, rtol=1e-4, atol=1e-6))
+
+
+def _vector(edge: Library, shape: Shape, options: Options) -> Any:
+    """Say what the vectors of a channel are like."""
+    several = edge.MultiVectorConfig(edge.MultiVectorComparator.MaxSim) if shape.many else None
+    pinned = edge.Memory.Pinned
+    quantization = None
+    if options.quantization == "scalar":
+        quantization = edge.ScalarQuantizationConfig(type=edge.ScalarType.Int8, memory=pinned)
+    elif options.quantization == "binary":
+        quantization = edge.BinaryQuantizationConfig(memory=pinned)
+    elif options.quantization == "turbo":
+        quantization = edge.TurboQuantQuantizationConfig(memory=pinned)
+    return edge.EdgeVectorParams(
+        size=shape.d,
+        distance=edge.Distance.Dot,
+        multivector_config=several,
+        quantization_config=quantization,
+        hnsw_config=edge.HnswIndexConfig(**graph_of(options, many=shape.many)),
+    )
+
+
 def _loaded(folder: Path) -> EdgePoints:
     try:
         return _points(folder / SHARD)
@@ -155,7 +209,7 @@ def _loaded(folder: Path) -> EdgePoints:
         points = _points(copied / SHARD)
     except (OSError, IndexFormatError) as error:
         shutil.rmtree(copied, ignore_errors=True)
-        raise damaged(folder, error) from error
+        raise _damaged(folder, error) from error
     weakref.finalize(points, shutil.rmtree, copied, ignore_errors=True)
     return points
 
@@ -166,13 +220,6 @@ def _points(shard: Path) -> EdgePoints:
         return EdgePoints(shard=edge.EdgeShard.load(str(shard)), library=edge, folder=shard.parent)
 
 
-def damaged(folder: Path, problem: object) -> IndexFormatError:
-    return IndexFormatError(
-        f"the Qdrant shard {folder / SHARD} is damaged and cannot be opened ({problem}); "
-        f"make it anew: {remake(folder)}"
-    )
-
-
 @contextmanager
 def _told(folder: Path) -> Iterator[None]:
     """Say which shard it is that Edge stumbles over, be it by a panic of its own."""
@@ -181,14 +228,14 @@ def _told(folder: Path) -> Iterator[None]:
     except BaseException as error:
         if not (isinstance(error, Exception) or is_panic(error)):
             raise
-        raise damaged(folder, error) from error
+        raise _damaged(folder, error) from error
 
 
-def _dense(vector: Any) -> Floats | None:
-    """Give a dense vector; None for a sparse one, one of many, and none."""
-    if not isinstance(vector, list) or not vector or isinstance(vector[0], list):
-        return None
-    return np.array(vector, dtype=np.float32)
+def _damaged(folder: Path, problem: object) -> IndexFormatError:
+    return IndexFormatError(
+        f"the Qdrant shard {folder / SHARD} is damaged and cannot be opened ({problem}); "
+        f"make it anew: {remake(folder)}"
+    )
 
 
 def _library() -> Library:

@@ -19,11 +19,10 @@ from medrag.indexing.qdrant.ledger import (
     surveyed,
     write_ledger,
 )
-from medrag.indexing.qdrant.options import EDGE, MEMORY, Options, options_of, shared_options
+from medrag.indexing.qdrant.options import EDGE, MEMORY, Options, options_of
 from medrag.indexing.qdrant.payload import fields_of
 from medrag.indexing.qdrant.points import Shape, shapes_of
 from medrag.indexing.qdrant.uploading import checked_collection, identity, upload
-from medrag.indexing.qdrant.words import Counts
 from medrag.indexing.storage import Store
 
 _EDGE_BATCH = 1000
@@ -42,18 +41,18 @@ def derive(
         IndexFormatError: if the collection is that of another index, or not medrag's.
         MedragError: if a server cannot be reached, or a passage has more numbers than Qdrant takes.
     """
-    shared = shared_options(channels)
-    options = {name: options_of(entry) for name, entry in channels.items()}
+    options = options_of(channels)
+    shared = next(iter(options.values()))
     shapes = shapes_of(store, channels)
     made = _made(shapes, options)
-    before = _usable(previous, made) if previous else None
     if shared.place == MEMORY:
         write_ledger(folder, Ledger(MEMORY, made=made, shapes=shapes))
         return True
+    before = _usable(previous, made) if previous else None
     index = identity(folder.parent) if shared.url else ""
     after = surveyed(store, shapes, before, place=shared.place, index=index, made=made)
     if shared.url:
-        upload(store, after, before, shared, options)
+        upload(store, after, before, options)
     elif shapes:
         _shard(store, after, before, options, folder, previous)
     write_ledger(folder, after)
@@ -66,40 +65,52 @@ def problem(*, store: Store, channels: Mapping[str, ChannelEntry], folder: Path)
         ledger = read_ledger(folder)
         if ledger.place == MEMORY:
             return None
-        shapes = shapes_of(store, channels)
-        expected = surveyed(store, shapes, None, place=ledger.place)
-        if replace(expected, counts=ledger.counts).state != ledger.state or (
-            shapes != ledger.shapes
-        ):
-            return (
-                f"the points that Qdrant should hold ({len(ledger.ids)}) are not those of the "
-                f"segments ({len(expected.ids)}); make them anew: {remake(folder)}"
-            )
-        if not _alike(expected.counts, ledger.counts):
-            return f"the words of the segments are not those counted; count anew: {remake(folder)}"
-        return _miscounted(ledger, shared_options(channels), store.folder, folder)
+        wrong = _of_ledger(store, shapes_of(store, channels), ledger, folder)
+        return wrong or _of_points(store, options_of(channels), ledger, folder)
     except MedragError as error:
         return str(error)
 
 
-def _miscounted(ledger: Ledger, options: Options, index: Path, folder: Path) -> str | None:
-    if options.url:
-        collection = checked_collection(options, index, ledger)
-        note, n = collection.note, collection.count()
-        if note is not None and note.state != ledger.state:
-            return (
-                f"collection {collection.name!r} of {options.url} holds another state of the "
-                f"index, or an upload to it was cut short; upload again: {remake(folder)}"
-            )
-    else:
-        n = edge.opened(folder).count() if ledger.shapes else 0
-    if n == len(ledger.ids):
+def _of_ledger(
+    store: Store, shapes: Mapping[str, Shape], ledger: Ledger, folder: Path
+) -> str | None:
+    """Say how a ledger differs from the segments."""
+    expected = surveyed(store, shapes, None, place=ledger.place)
+    alike = replace(expected, counts=ledger.counts)
+    if alike.state != ledger.state or shapes != ledger.shapes:
+        return (
+            f"the points that Qdrant should hold ({len(ledger.ids)}) are not those of the "
+            f"segments ({len(expected.ids)}); make them anew: {remake(folder)}"
+        )
+    one, other = expected.counts, ledger.counts
+    if one is not None and (other is None or not one.same(other)):
+        return f"the words of the segments are not those counted; count anew: {remake(folder)}"
+    return None
+
+
+def _of_points(
+    store: Store, options: Mapping[str, Options], ledger: Ledger, folder: Path
+) -> str | None:
+    """Say how the points of a server, or of a shard, differ from the ledger.
+
+    Raises:
+        MedragError: if they cannot be reached, or are of another index or damaged.
+    """
+    shared = next(iter(options.values()))
+    if not shared.url:
+        for name in ledger.shapes:
+            edge.checked_shard(store, name, folder, ledger)
         return None
-    return f"Qdrant holds {n} points instead of {len(ledger.ids)}; mend it: {remake(folder)}"
-
-
-def _alike(one: Counts | None, other: Counts | None) -> bool:
-    return one is other if one is None or other is None else one.same(other)
+    collection = checked_collection(store, ledger, shared)
+    note, n = collection.note, collection.count()
+    if note is not None and note.state != ledger.state:
+        return (
+            f"collection {collection.name!r} of {shared.url} holds another state of the index, or "
+            f"an upload to it was cut short; upload again: {remake(folder)}"
+        )
+    if n != len(ledger.ids):
+        return f"Qdrant holds {n} points instead of {len(ledger.ids)}; mend it: {remake(folder)}"
+    return None
 
 
 def _shard(
@@ -119,7 +130,7 @@ def _shard(
         points = edge.created(place, after.shapes, options)
         change = everything(after)
     points.index_payload(fields_of(store))
-    for _, batch in batches(store, after, change.put, _EDGE_BATCH):
+    for batch in batches(store, after, change.put, _EDGE_BATCH):
         points.put(batch)
     points.finish()
 

@@ -13,20 +13,17 @@ from numpy.typing import NDArray
 
 from medrag.errors import IndexFormatError
 from medrag.indexing import durable
-from medrag.indexing.qdrant.points import (
-    IdMap,
-    Ids,
-    Point,
-    Rows,
-    SegmentPoints,
-    Shape,
-)
-from medrag.indexing.qdrant.words import Counts, counted
+from medrag.indexing.qdrant.points import IdMap, Ids, Point, Rows, SegmentPoints, Shape
+from medrag.indexing.qdrant.words import NOTHING, Counts, counted
 from medrag.indexing.storage import Store
 
 MARKER, POINTS = "medrag-qdrant.json", "points.npz"
+# The shard key of points without a domain.
+NO_DOMAIN = "medrag:none"
 
 _FORMAT = 2
+# What is kept as arrays, by the names of `Ledger`.
+_ARRAYS = ("ids", "contents", "domain_of", "segment_of", "rows")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +60,12 @@ class Ledger:
         return self.counts.averages if self.counts else {}
 
     @property
+    def keys(self) -> NDArray[np.object_]:
+        """(n,), the shard key of each point, where each domain has shards of its own."""
+        keys: NDArray[np.object_] = np.array([*self.domains, NO_DOMAIN], dtype=object)
+        return keys[self.domain_of]
+
+    @property
     def state(self) -> str:
         """Tell apart contents of a collection."""
         order = np.lexsort(self.ids.T)
@@ -70,10 +73,6 @@ class Ledger:
         held.update(self.contents[order].tobytes())
         held.update(json.dumps(self.averages, sort_keys=True).encode())
         return held.hexdigest()[:32]
-
-    def domain(self, number: int) -> str | None:
-        code = int(self.domain_of[number])
-        return None if code < 0 else self.domains[code]
 
 
 class Change(NamedTuple):
@@ -100,28 +99,30 @@ def surveyed(
     Args:
         before: an earlier ledger; a segment never changes, so that what it says of one still holds.
     """
-    known = _Known(before)
-    parts = []
+    ids, contents = [np.empty((0, 16), np.uint8)], [np.empty(0, np.uint64)]
+    rows, numbers = [np.empty(0, np.int64)], [np.empty(0, np.int32)]
+    domains: list[str | None] = []
     for number in range(len(store.segments)):
         each = SegmentPoints(store=store, number=number, shapes=shapes, averages={})
-        ids = each.ids
-        contents = known.contents(each.name, ids)
-        contents[contents == 0] = each.contents(each.rows[contents == 0])
-        parts.append((ids, contents, each.domains, np.full(len(ids), number), each.rows))
-    names, codes = _coded([domain for part in parts for domain in part[2]])
+        ids.append(each.ids)
+        contents.append(_contents(each, before))
+        domains += each.domains
+        numbers.append(np.full(len(each.rows), number, np.int32))
+        rows.append(each.rows)
+    names, codes = _coded(domains)
     return Ledger(
-        place,
-        index,
-        made,
-        dict(shapes),
-        tuple(entry.name for entry in store.entries),
-        np.concatenate([np.empty((0, 16), np.uint8), *(part[0] for part in parts)]),
-        np.concatenate([np.empty(0, np.uint64), *(part[1] for part in parts)]),
-        names,
-        codes,
-        np.concatenate([np.empty(0, np.int32), *(p[3] for p in parts)]).astype(np.int32),
-        np.concatenate([np.empty(0, np.int64), *(part[4] for part in parts)]),
-        counts_of(store, shapes, before),
+        place=place,
+        index=index,
+        made=made,
+        shapes=dict(shapes),
+        segments=tuple(entry.name for entry in store.entries),
+        ids=np.concatenate(ids),
+        contents=np.concatenate(contents),
+        domains=names,
+        domain_of=codes,
+        segment_of=np.concatenate(numbers),
+        rows=np.concatenate(rows),
+        counts=counts_of(store, shapes, before),
     )
 
 
@@ -132,27 +133,16 @@ def counts_of(store: Store, shapes: Mapping[str, Shape], before: Ledger | None) 
     return counted(store, before.counts if before else None)
 
 
-def changed(before: Ledger, after: Ledger, *, by_domain: bool = False) -> Change:
-    """Compare two ledgers; where words are weighed otherwise, every point is to be put.
-
-    Args:
-        by_domain: whether each domain has its own shards, so that a point that went to another
-            domain must leave its old one.
-    """
-    old, new = IdMap(before.ids), IdMap(after.ids)
-    there = old.find(after.ids)
+def changed(before: Ledger, after: Ledger) -> Change:
+    """Compare two ledgers; where words are weighed otherwise, every point is to be put."""
+    there = IdMap(before.ids).find(after.ids)
     same = there >= 0
     same[same] = before.contents[there[same]] == after.contents[same]
     same &= before.averages == after.averages
-    now = new.find(before.ids)
-    drop = now < 0
-    if by_domain:
-        moved = [
-            before.domain(each) != after.domain(int(now[each]))
-            for each in np.flatnonzero(~drop).tolist()
-        ]
-        drop[np.flatnonzero(~drop)[np.array(moved, dtype=np.bool_)]] = True
-    return Change(np.flatnonzero(~same), np.flatnonzero(drop))
+    now = IdMap(after.ids).find(before.ids)
+    stays = now >= 0
+    stays[stays] = before.keys[stays] == after.keys[now[stays]]
+    return Change(np.flatnonzero(~same), np.flatnonzero(~stays))
 
 
 def everything(ledger: Ledger) -> Change:
@@ -160,38 +150,21 @@ def everything(ledger: Ledger) -> Change:
     return Change(np.arange(len(ledger.ids)), np.empty(0, np.int64))
 
 
-def batches(
-    store: Store, ledger: Ledger, put: Rows, most: int, *, by_domain: bool = False
-) -> Iterator[tuple[str | None, list[Point]]]:
-    """Read the points at places of a ledger in batches; each of one domain, if asked."""
+def batches(store: Store, ledger: Ledger, put: Rows, most: int) -> Iterator[list[Point]]:
+    """Read the points at ascending places of a ledger, in batches."""
     for number in np.unique(ledger.segment_of[put]).tolist():
-        here = put[ledger.segment_of[put] == number]
         points = SegmentPoints(
             store=store, number=number, shapes=ledger.shapes, averages=ledger.averages
         )
-        domains = np.unique(ledger.domain_of[here]) if by_domain else np.array([-1])
-        for code in domains.tolist():
-            same = here[ledger.domain_of[here] == code] if by_domain else here
-            domain = None if code < 0 else ledger.domains[code]
-            for batch in points.batches(ledger.rows[same], most):
-                yield domain, batch
+        yield from points.batches(ledger.rows[put[ledger.segment_of[put] == number]], most)
 
 
 def write_ledger(folder: Path, ledger: Ledger) -> None:
     """Write a ledger; the marker, which makes it count, last."""
-    counts = ledger.counts
-    none = np.empty(0, np.int64)
+    counts = ledger.counts or NOTHING
+    arrays = {name: getattr(ledger, name) for name in _ARRAYS}
     with (folder / POINTS).open("wb") as file:
-        np.savez(
-            file,
-            ids=ledger.ids,
-            contents=ledger.contents,
-            domain_of=ledger.domain_of,
-            segment_of=ledger.segment_of,
-            rows=ledger.rows,
-            terms=counts.terms if counts else none,
-            passages=counts.passages if counts else none,
-        )
+        np.savez(file, terms=counts.terms, passages=counts.passages, **arrays)
         durable.sync(file)
     marker = {
         "made_by": "medrag",
@@ -202,7 +175,7 @@ def write_ledger(folder: Path, ledger: Ledger) -> None:
         "shapes": ledger.shapes,
         "segments": ledger.segments,
         "domains": ledger.domains,
-        "words": None if counts is None else _said(counts),
+        "words": None if ledger.counts is None else _said(counts),
     }
     durable.write_atomically(folder / MARKER, json.dumps(marker, indent=1).encode())
 
@@ -224,18 +197,14 @@ def read_ledger(folder: Path) -> Ledger:
         # Opened here: NumPy leaves a damaged file open.
         with (folder / POINTS).open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             return Ledger(
-                marker["place"],
-                marker["index"],
-                marker["made"],
-                {name: Shape(*shape) for name, shape in marker["shapes"].items()},
-                tuple(marker["segments"]),
-                arrays["ids"],
-                arrays["contents"],
-                tuple(marker["domains"]),
-                arrays["domain_of"],
-                arrays["segment_of"],
-                arrays["rows"],
-                None if marker["words"] is None else _read(marker["words"], arrays),
+                place=marker["place"],
+                index=marker["index"],
+                made=marker["made"],
+                shapes={name: Shape(*shape) for name, shape in marker["shapes"].items()},
+                segments=tuple(marker["segments"]),
+                domains=tuple(marker["domains"]),
+                counts=None if marker["words"] is None else _read(marker["words"], arrays),
+                **{name: arrays[name] for name in _ARRAYS},
             )
     except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise IndexFormatError(
@@ -249,6 +218,17 @@ def remake(folder: Path) -> str:
     return f"medrag index verify {folder.parent.parent} --repair"
 
 
+def _contents(points: SegmentPoints, before: Ledger | None) -> NDArray[np.uint64]:
+    """Hash what the points of a segment say, unless an earlier ledger knows."""
+    contents = np.zeros(len(points.rows), dtype=np.uint64)
+    if before is not None and points.name in before.segments:
+        here = np.flatnonzero(before.segment_of == before.segments.index(points.name))
+        at = IdMap(before.ids[here]).find(points.ids)
+        contents[at >= 0] = before.contents[here[at[at >= 0]]]
+    contents[contents == 0] = points.contents(points.rows[contents == 0])
+    return contents
+
+
 def _coded(domains: Sequence[str | None]) -> tuple[tuple[str, ...], NDArray[np.int32]]:
     """Number domains in the order in which they first appear; -1 stands for none."""
     names: dict[str, int] = {}
@@ -257,12 +237,7 @@ def _coded(domains: Sequence[str | None]) -> tuple[tuple[str, ...], NDArray[np.i
 
 
 def _said(counts: Counts) -> dict[str, Any]:
-    return {
-        "n": counts.n,
-        "words": counts.words,
-        "averages": counts.averages,
-        "counted": counts.counted,
-    }
+    return {name: getattr(counts, name) for name in ("n", "words", "averages", "counted")}
 
 
 def _read(said: Mapping[str, Any], arrays: Mapping[str, NDArray[np.int64]]) -> Counts:
@@ -272,23 +247,3 @@ def _read(said: Mapping[str, Any], arrays: Mapping[str, NDArray[np.int64]]) -> C
     }
     terms, passages = arrays["terms"], arrays["passages"]
     return Counts(said["n"], said["words"], said["averages"], tombstones, terms, passages)
-
-
-class _Known:
-    """Contents that an earlier ledger knows, by segment and id."""
-
-    def __init__(self, before: Ledger | None) -> None:
-        self.before = before
-        self.places: Sequence[str] = before.segments if before else ()
-        self.ids = IdMap(before.ids) if before else None
-
-    def contents(self, segment: str, ids: Ids) -> NDArray[np.uint64]:
-        """Give the hash of each id; 0 where it is not known."""
-        found = np.zeros(len(ids), dtype=np.uint64)
-        if self.before is None or self.ids is None or segment not in self.places:
-            return found
-        at = self.ids.find(ids)
-        same = at >= 0
-        same[same] = self.before.segment_of[at[same]] == self.places.index(segment)
-        found[same] = self.before.contents[at[same]]
-        return found

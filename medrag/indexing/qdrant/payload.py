@@ -43,23 +43,16 @@ def payload_of(columns: Columns, row: int) -> Payload:
 
 def allows(columns: Columns, row: int, wanted: Filter) -> bool:
     """Tell whether a filter lets one row through, as `Columns.allowed` does for all of them."""
-    groups = (
-        ("kind", wanted.kinds),
-        ("domain", wanted.domains),
-        ("corpus", wanted.corpora),
-        ("subject", wanted.subjects),
-    )
-    if any(names and _value(columns, name, row) not in names for name, names in groups):
+    wants, refuses = _wanted(wanted), _refused(wanted)
+    if any(names and _value(columns, name, row) not in names for name, names in wants.items()):
         return False
     if wanted.before is not None:
         time = _value(columns, "time", row)
         if time is None or not time < wanted.before:
             return False
-    return not (
-        (wanted.not_studies and _value(columns, "study", row) in wanted.not_studies)
-        or (wanted.not_subjects and _value(columns, "subject", row) in wanted.not_subjects)
-        or (wanted.not_images and not wanted.not_images.isdisjoint(columns.images_of(row)))
-    )
+    if any(names and _value(columns, name, row) in names for name, names in refuses.items()):
+        return False
+    return not wanted.not_images or wanted.not_images.isdisjoint(columns.images_of(row))
 
 
 def payload_filter(wanted: Filter, library: Library) -> Any:
@@ -68,23 +61,8 @@ def payload_filter(wanted: Filter, library: Library) -> Any:
     It lets through what the filter does, and beyond that only times that begin with all 30 bytes
     of a longer `before`; rows are checked once more where they are scored.
     """
-    must = _matches(
-        {
-            "kind": wanted.kinds,
-            "domain": wanted.domains,
-            "corpus": wanted.corpora,
-            "subject": wanted.subjects,
-        },
-        library,
-    )
-    must_not = _matches(
-        {
-            "study": wanted.not_studies,
-            "subject": wanted.not_subjects,
-            "images": wanted.not_images,
-        },
-        library,
-    )
+    must = _matches(_wanted(wanted), library)
+    must_not = _matches({**_refused(wanted), "images": wanted.not_images}, library)
     if wanted.before is not None:
         must.append(_before(wanted.before, library))
     return library.Filter(must=must, must_not=must_not) if must or must_not else None
@@ -106,6 +84,20 @@ def encodable(text: str) -> str:
     except UnicodeEncodeError:
         return f"\0{_bytes(text).hex()}"
     return text
+
+
+def _wanted(wanted: Filter) -> dict[str, frozenset[str]]:
+    """Name the columns of which a filter wants one of some values, if any."""
+    return {
+        "kind": wanted.kinds,
+        "domain": wanted.domains,
+        "corpus": wanted.corpora,
+        "subject": wanted.subjects,
+    }
+
+
+def _refused(wanted: Filter) -> dict[str, frozenset[str]]:
+    return {"study": wanted.not_studies, "subject": wanted.not_subjects}
 
 
 def _fields(columns: Columns) -> dict[str, bool]:

@@ -13,14 +13,13 @@ from numpy.typing import NDArray
 from medrag.errors import MedragError
 from medrag.indexing.qdrant.options import Options
 from medrag.indexing.qdrant.payload import Payload, payload_of
-from medrag.indexing.qdrant.terms import Sparse, of_pairs
+from medrag.indexing.qdrant.terms import Floats, Sparse, of_pairs
 from medrag.indexing.qdrant.words import texts, weighed
 from medrag.indexing.segment import Segment
 from medrag.indexing.storage import Store
 from medrag.indexing.vectors import Vectors, channel_folder
 from medrag.records import Filter
 
-Floats = NDArray[np.float32]
 Rows = NDArray[np.int64]
 Ids = NDArray[np.uint8]
 
@@ -61,18 +60,20 @@ class Near(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """One search: `vector` is (d,), or (n, d) to be matched one by one, or terms."""
+    """One search: `vector` is (d,), or (t, d) where passages have many vectors, or terms."""
 
     vector: Floats | Sparse
-    limit: int
     wanted: Filter
 
 
 class Points(Protocol):
     """Where points are searched."""
 
-    def query(self, channel: str, asked: Sequence[Asked], options: Options) -> list[Near]: ...
-    def count(self) -> int: ...
+    def query(
+        self, channel: str, asked: Sequence[Asked], limit: int, options: Options
+    ) -> list[Near]:
+        """Find the nearest points of each search, `limit` at most."""
+        ...
 
 
 def shapes_of(store: Store, channels: Collection[str]) -> dict[str, Shape]:
@@ -184,7 +185,7 @@ class SegmentPoints:
         if self._lexical:
             vectors |= dict.fromkeys(self._lexical, weighed(line, self.averages))
         kept = {n: v for n, v in vectors.items() if not isinstance(v, Sparse) or len(v.terms)}
-        identifier = str(UUID(bytes=self.segment.ids[row].tobytes()))
+        (identifier,) = uuids(self.segment.ids[row : row + 1])
         return Point(identifier, kept, payload_of(self.segment.columns, row))
 
     def _stored(self, row: int) -> dict[str, Floats]:
@@ -235,6 +236,11 @@ class IdMap:
             pending = pending[~same]
             at[pending] += 1
         return found
+
+
+def uuids(ids: Ids) -> list[str]:
+    """Write ids as Qdrant takes them."""
+    return [str(UUID(bytes=each.tobytes())) for each in ids]
 
 
 def packed_ids(ids: Sequence[str | UUID]) -> Ids:

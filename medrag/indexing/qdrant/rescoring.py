@@ -1,89 +1,108 @@
-"""Scores of given rows from the vectors of the segments, in double precision."""
+"""Scores from the segments: of rows that Qdrant found, and of passages that it has not yet."""
 
-from functools import cached_property
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from medrag.indexing.qdrant.terms import Sparse, products
+from medrag.indexing.dense import searched_in_place
+from medrag.indexing.qdrant.terms import Floats, Sparse
+from medrag.indexing.scanning.candidates import slack
+from medrag.indexing.scanning.library import Library, best_vectors
+from medrag.indexing.sparse import InvertedLists
 from medrag.indexing.storage import Store
-from medrag.indexing.vectors import Vectors, channel_folder
+from medrag.records import Embeddings, Filter, ScoredRow, SparseEmbeddings
 
-Floats = NDArray[np.float32]
 Rows = NDArray[np.int64]
+Lengths = NDArray[np.int32]
 
 
 class Rescoring:
-    """Score rows anew: by their best pair of vectors, by MaxSim, or by the terms they share."""
+    """Score rows in double precision: by best pair, by MaxSim, or by the terms they share."""
 
     def __init__(self, *, store: Store, name: str) -> None:
-        self.store = store
-        self.name = name
         self.late_interaction = store.channel(name).late_interaction
+        self._library = Library(store.vectors(name))
+        shelves = self._library.shelves
+        self._rows: Rows = np.concatenate([np.empty(0, np.int64), *(s.rows for s in shelves)])
+
+    def has(self, rows: Rows) -> NDArray[np.bool_]:
+        """Tell which rows the channel has vectors of."""
+        places = np.searchsorted(self._rows, rows)
+        found = places < len(self._rows)
+        found[found] = self._rows[places[found]] == rows[found]
+        return found
 
     def scores(self, rows: Rows, question: Floats | Sparse) -> tuple[Floats, float]:
         """Score rows that the channel has vectors of.
 
         Args:
-            rows: (m,), at least one.
-            question: (n, d), or terms, at least one.
+            rows: (m,) ascending, at least one.
+            question: (d,) or (1, d); (t, d) for MaxSim; or terms, at least one.
 
         Returns:
             Scores (m,), and a bound on the error of the same in single precision.
         """
-        vectors, lengths = self._gathered(rows)
+        parts = self._library.split(np.searchsorted(self._rows, rows))
+        held = list(zip(self._library.shelves, parts, strict=True))
+        vectors = np.concatenate([shelf.gathered(places) for shelf, places in held])
+        lengths = np.concatenate([shelf.lengths[places] for shelf, places in held])
         if isinstance(question, Sparse):
-            sums, sizes = products(vectors, lengths, question)
-            error = len(question.terms) * 2.0**-22 * float(sizes.max())
-            return sums.astype(np.float32), error
-        return self._of_vectors(vectors, lengths, question)
-
-    def has(self, rows: Rows) -> NDArray[np.bool_]:
-        """Tell which rows the channel has vectors of."""
-        found = np.zeros(len(rows), dtype=np.bool_)
-        for number, here in self._by_segment(rows):
-            vectors = self._vectors[number]
-            if vectors is not None and len(vectors.rows):
-                local = rows[here] - self.store.firsts[number]
-                places = np.minimum(np.searchsorted(vectors.rows, local), len(vectors.rows) - 1)
-                found[here] = vectors.rows[places] == local
-        return found
-
-    def _of_vectors(
-        self, vectors: Floats, lengths: NDArray[np.int64], question: Floats
-    ) -> tuple[Floats, float]:
-        wide = vectors.astype(np.float64)
-        asked = question.astype(np.float64)
+            return _of_terms(vectors, lengths, question)
+        asked = np.atleast_2d(question).astype(np.float64)
+        longest = np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64).max() ** 0.5
+        terms = vectors.shape[1] + len(asked)
+        error = slack(terms) * longest * float(np.linalg.norm(asked, axis=1).sum())
         if self.late_interaction:
-            products = asked @ wide.T
-        else:
-            # Not a matrix product: the order of its sums depends on the shape, and equal vectors
-            # are to have equal scores.
-            products = np.stack([np.einsum("ij,j->i", wide, each) for each in asked])
-        starts = np.concatenate(([0], np.cumsum(lengths[:-1], dtype=np.int64)))
-        best = np.maximum.reduceat(products, starts, axis=1)
-        scores = best.sum(axis=0) if self.late_interaction else best.max(axis=0)
-        longest = float(np.sqrt(np.einsum("ij,ij->i", wide, wide).max()))
-        norms = float(np.linalg.norm(asked, axis=1).sum())
-        return scores.astype(np.float32), vectors.shape[1] * 2.0**-22 * longest * norms
+            return _max_sims(vectors, lengths, asked), error
+        return best_vectors(vectors, lengths, asked[0]), error
 
-    def _gathered(self, rows: Rows) -> tuple[Floats, NDArray[np.int64]]:
-        """Read the vectors of rows, packed in their order."""
-        parts: dict[int, Floats] = {}
-        for number, here in self._by_segment(rows):
-            if (vectors := self._vectors[number]) is not None:
-                local = rows[here] - self.store.firsts[number]
-                for at, place in zip(here, np.searchsorted(vectors.rows, local), strict=True):
-                    start, stop = vectors.starts[place : place + 2]
-                    parts[int(at)] = vectors.values[start:stop]
-        ordered = [parts[at] for at in range(len(rows))]
-        return np.concatenate(ordered), np.array([len(each) for each in ordered], dtype=np.int64)
 
-    def _by_segment(self, rows: Rows) -> list[tuple[int, Rows]]:
-        numbers = np.searchsorted(self.store.firsts, rows, side="right") - 1
-        return [(int(n), np.flatnonzero(numbers == n)) for n in np.unique(numbers)]
+class SearchApart:
+    """Search some segments of a store exactly, where they lie; rows are those of the store."""
 
-    @cached_property
-    def _vectors(self) -> list[Vectors | None]:
-        folders = [channel_folder(each.folder, self.name) for each in self.store.segments]
-        return [Vectors(folder=folder) if folder.is_dir() else None for folder in folders]
+    def __init__(self, *, store: Store, name: str, segments: Sequence[int]) -> None:
+        entry = replace(store.channel(name), derived={})
+        entries = tuple(store.entries[number] for number in segments)
+        part = replace(store.manifest, segments=entries, channels={name: entry})
+        self._part = Store(folder=store.folder, manifest=part)
+        self._firsts = [store.firsts[number] for number in segments]
+        self._search: Any = (
+            InvertedLists(store=self._part, name=name)
+            if entry.kind == "sparse"
+            else searched_in_place(self._part, name)
+        )
+
+    def search(
+        self, questions: Embeddings | SparseEmbeddings, k: int, filters: Sequence[Filter]
+    ) -> list[list[ScoredRow]]:
+        rankings = self._search.search(questions, k, filters)
+        return [[ScoredRow(self._row(row), score) for row, score in each] for each in rankings]
+
+    def _row(self, row: int) -> int:
+        place = self._part.place_of(row)
+        return self._firsts[place.segment] + place.row
+
+
+def _max_sims(vectors: Floats, lengths: Lengths, question: NDArray[np.float64]) -> Floats:
+    """Sum, over the vectors of a question, each one's best match in a passage."""
+    products = question @ vectors.astype(np.float64).T
+    best = np.maximum.reduceat(products, np.cumsum(lengths) - lengths, axis=1)
+    scores: Floats = best.sum(axis=0).astype(np.float32)
+    return scores
+
+
+def _of_terms(pairs: Floats, lengths: Lengths, asked: Sparse) -> tuple[Floats, float]:
+    """Multiply the (term, weight) rows of passages with a question."""
+    terms = pairs[:, 0].astype(np.int64)
+    at = np.minimum(np.searchsorted(asked.terms, terms), len(asked.terms) - 1)
+    shared = asked.terms[at] == terms
+    each = pairs[shared, 1].astype(np.float64) * asked.weights[at[shared]]
+    owners = np.repeat(np.arange(len(lengths)), lengths)[shared]
+    # In the order of terms, as inverted lists add them.
+    sums = np.bincount(owners, weights=each, minlength=len(lengths))
+    # Absolute values bound the rounding.
+    sizes = np.bincount(owners, weights=np.abs(each), minlength=len(lengths))
+    return sums.astype(np.float32), len(asked.terms) * 2.0**-22 * float(sizes.max())

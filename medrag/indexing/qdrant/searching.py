@@ -1,11 +1,9 @@
 """Search the points of one channel, and score what was found from the segments."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
-from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +11,7 @@ from numpy.typing import NDArray
 from medrag.errors import IndexFormatError
 from medrag.indexing.backends import check_questions
 from medrag.indexing.lexical import Word
-from medrag.indexing.qdrant import edge
-from medrag.indexing.qdrant.apart import SearchApart
+from medrag.indexing.qdrant.edge import checked_shard
 from medrag.indexing.qdrant.ledger import Ledger, counts_of, read_ledger, remake
 from medrag.indexing.qdrant.options import (
     EDGE,
@@ -25,25 +22,19 @@ from medrag.indexing.qdrant.options import (
     check_options,
 )
 from medrag.indexing.qdrant.payload import allows
-from medrag.indexing.qdrant.points import Asked, Floats, IdMap, Near, Points, Rows, shapes_of
-from medrag.indexing.qdrant.rescoring import Rescoring
-from medrag.indexing.qdrant.server import Collection, Note
-from medrag.indexing.qdrant.terms import Sparse, summed
-from medrag.indexing.qdrant.uploading import checked_collection, put_everything
+from medrag.indexing.qdrant.points import Asked, IdMap, Near, Points, Rows, shapes_of
+from medrag.indexing.qdrant.rescoring import Rescoring, SearchApart
+from medrag.indexing.qdrant.terms import Floats, Sparse, summed
+from medrag.indexing.qdrant.uploading import checked_collection, in_memory
 from medrag.indexing.qdrant.words import asked
-from medrag.indexing.segment import FOLDER
 from medrag.indexing.sparse import check_terms
 from medrag.indexing.storage import Store
-from medrag.indexing.vectors import Vectors, channel_folder
 from medrag.records import Embeddings, Filter, ScoredRow, SparseEmbeddings
 
 # Asked for beyond what is wanted, since some may be of removed passages, and scores may tie.
 _SPARE = 16
 # Where more candidates than this tie, which of them are returned is Qdrant's choice.
 _MOST = 1 << 16
-# Points of a shard that are compared with the segments when it is opened.
-_LOOKED_AT = 64
-_MISSING = np.empty(0, np.float32)
 # Of scores that are Qdrant's own: their last bits depend on how it keeps its points.
 _DECIMALS = 3
 
@@ -135,9 +126,9 @@ class QdrantSearch:
             check_questions(questions, k, d, self.name)
         if len(filters) == 0:
             return []
-        owners, probes = self._probes(questions, filters)
+        owners, searches = self._searches(questions, filters)
         later = self._uncovered.search(questions, k, filters) if self._uncovered else ()
-        return self._merged(owners, probes, k, len(filters), later)
+        return self._merged(owners, searches, k, len(filters), later)
 
     def search_words(
         self, questions: Sequence[Sequence[Word]], k: int, filters: Sequence[Filter]
@@ -147,35 +138,17 @@ class QdrantSearch:
         if counts is None or not questions:
             return [[] for _ in questions]
         each = zip(questions, filters, strict=True)
-        probes = [_Probe(asked(words, counts), wanted) for words, wanted in each]
-        return self._merged(range(len(probes)), probes, k, len(probes), ())
+        searches = [Asked(asked(words, counts), wanted) for words, wanted in each]
+        return self._merged(range(len(searches)), searches, k, len(searches), ())
 
     @property
     def languages(self) -> Sequence[str]:
         """Languages of the passages, in alphabetical order."""
         return sorted({n for s in self.store.segments for n in s.columns.values("language")})
 
-    def _merged(
-        self,
-        owners: Sequence[int],
-        probes: Sequence["_Probe"],
-        k: int,
-        n: int,
-        later: Sequence[Sequence[ScoredRow]],
-    ) -> list[list[ScoredRow]]:
-        """Rank, for each of n questions, what its probes find and what was found beside them."""
-        found: list[dict[int, float]] = [{} for _ in range(n)]
-        for owner, top in zip(owners, self._searched(probes, k), strict=True):
-            for row, score in zip(top.rows.tolist(), top.scores.tolist(), strict=True):
-                found[owner][row] = max(score, found[owner].get(row, score))
-        for owner, ranking in enumerate(later):
-            found[owner].update(ranking)
-        ordered = (sorted(each.items(), key=lambda hit: (-hit[1], hit[0])) for each in found)
-        return [[ScoredRow(row, score) for row, score in ranking[:k]] for ranking in ordered]
-
-    def _probes(
+    def _searches(
         self, questions: Embeddings | SparseEmbeddings, filters: Sequence[Filter]
-    ) -> tuple[list[int], list["_Probe"]]:
+    ) -> tuple[list[int], list[Asked]]:
         """Cut questions into what Qdrant scores at once, and say whose each is.
 
         The best pair of vectors is found one vector of the question at a time; MaxSim needs all.
@@ -187,48 +160,60 @@ class QdrantSearch:
         elif self.store.channel(self.name).late_interaction:
             parts = np.split(questions.values, np.cumsum(questions.lengths)[:-1])
         else:
-            parts = [each[None] for each in questions.values]
+            shape = self._ledger.shapes.get(self.name)
+            parts = list(questions.values[:, None] if shape and shape.many else questions.values)
             owners = np.repeat(np.arange(len(filters)), questions.lengths).tolist()
-        return owners, [_Probe(v, filters[o]) for o, v in zip(owners, parts, strict=True)]
+        return owners, [Asked(v, filters[o]) for o, v in zip(owners, parts, strict=True)]
 
-    def _searched(self, probes: Sequence["_Probe"], k: int) -> list["_Top"]:
+    def _merged(
+        self,
+        owners: Sequence[int],
+        searches: Sequence[Asked],
+        k: int,
+        n: int,
+        later: Sequence[Sequence[ScoredRow]],
+    ) -> list[list[ScoredRow]]:
+        """Rank, for each of n questions, what its searches find and what was found beside them."""
+        found: list[dict[int, float]] = [{} for _ in range(n)]
+        for owner, top in zip(owners, self._searched(searches, k), strict=True):
+            for row, score in zip(top.rows.tolist(), top.scores.tolist(), strict=True):
+                found[owner][row] = max(score, found[owner].get(row, score))
+        for owner, ranking in enumerate(later):
+            found[owner].update(ranking)
+        ordered = (sorted(each.items(), key=lambda hit: (-hit[1], hit[0])) for each in found)
+        return [[ScoredRow(row, score) for row, score in ranking[:k]] for ranking in ordered]
+
+    def _searched(self, searches: Sequence[Asked], k: int) -> list["_Top"]:
         """Ask for more until k good rows are known, and none that was left out can be better."""
-        tops = [_NOTHING] * len(probes)
+        tops = [_NOTHING] * len(searches)
         if self.name not in self._ledger.shapes:
             return tops
         limit = 2 * k + _SPARE
         # A question without terms finds nothing.
-        pending = [number for number, probe in enumerate(probes) if len(probe.vectors[0])]
+        pending = [number for number, each in enumerate(searches) if not _is_empty(each.vector)]
         while pending:
-            found = self._points.query(
-                self.name, [self._asked(probes[each], limit) for each in pending], self.options
-            )
+            asking = [searches[number] for number in pending]
+            found = self._points.query(self.name, asking, limit, self.options)
             again = []
-            for each, near in zip(pending, found, strict=True):
-                tops[each], whole = self._scored(probes[each], near, k)
+            for number, near in zip(pending, found, strict=True):
+                tops[number], whole = self._scored(searches[number], near, k)
                 if not whole and len(near.ids) >= limit and limit < max(_MOST, k):
-                    again.append(each)
+                    again.append(number)
             pending, limit = again, 4 * limit
         return tops
 
-    def _asked(self, probe: "_Probe", limit: int) -> Asked:
-        vectors = probe.vectors
-        if isinstance(vectors, Sparse) or self._ledger.shapes[self.name].many:
-            return Asked(vectors, limit, probe.wanted)
-        return Asked(vectors[0], limit, probe.wanted)
-
-    def _scored(self, probe: "_Probe", near: Near, k: int) -> tuple["_Top", bool]:
+    def _scored(self, search: Asked, near: Near, k: int) -> tuple["_Top", bool]:
         """Score what was found again; tell whether what was not found can be none of the best k."""
         rows, found = self._rows_of(near)
-        allowed = self._allowed(rows, probe.wanted)
+        allowed = self._allowed(rows, search.wanted)
         rows, found = rows[allowed], found[allowed]
         if len(rows) == 0:
             return _NOTHING, False
         scores: NDArray[np.floating] = found.astype(np.float64).round(_DECIMALS)
         error = 10.0**-_DECIMALS
         if self._rescoring is not None:
-            scores, error = self._rescoring.scores(rows, probe.vectors)
-        if isinstance(probe.vectors, Sparse):
+            scores, error = self._rescoring.scores(rows, search.vector)
+        if isinstance(search.vector, Sparse):
             # As in inverted lists, what scores no more than nothing is no hit.
             rows, scores = rows[scores > 0], scores[scores > 0]
         order = np.lexsort((rows, -scores))[:k]
@@ -237,9 +222,13 @@ class QdrantSearch:
         return top, whole
 
     def _rows_of(self, near: Near) -> tuple[Rows, Floats]:
-        """Find the live rows of points that the channel has here, with Qdrant's scores."""
+        """Find the live rows of points that the channel has here, with Qdrant's scores; ascending.
+
+        A point that lies in two shards while it moves from one to the other counts once.
+        """
         places = self._ids.find(near.ids)
-        rows, found = self._live[places[places >= 0]], near.scores[places >= 0]
+        rows, at = np.unique(self._live[places[places >= 0]], return_index=True)
+        found = near.scores[places >= 0][at]
         if self._rescoring is not None:
             here = self._rescoring.has(rows)
             rows, found = rows[here], found[here]
@@ -272,42 +261,10 @@ class QdrantSearch:
     @cached_property
     def _points(self) -> Points:
         if self.options.place == MEMORY:
-            options = replace(self.options, parallel=1)
-            collection = Collection(name=self.name, options=options)
-            collection.create(
-                self._ledger.shapes, {self.name: options}, Note(owner="", made="", state="")
-            )
-            put_everything(self.store, self._ledger, collection)
-            return collection
+            return in_memory(self.store, self._ledger, self.name, self.options)
         if self.options.url:
-            return checked_collection(self.options, self.store.folder, self._ledger)
-        return self._unspoilt(edge.opened(self._folder))
-
-    def _unspoilt(self, points: edge.EdgePoints) -> edge.EdgePoints:
-        """Refuse a shard that lost points: Edge opens what is left, and would not tell.
-
-        Of some, the vectors too are compared with those of the segments.
-        """
-        ids, n = self._ledger.ids, points.count()
-        if n != len(ids):
-            raise edge.damaged(self._folder, f"it holds {n} points instead of {len(ids)}")
-        some = np.unique(np.linspace(0, len(ids) - 1, min(_LOOKED_AT, len(ids))).astype(np.int64))
-        found = points.vectors(self.name, ids[some])
-        for at in some.tolist():
-            there = found.get(ids[at].tobytes(), _MISSING)
-            if there is _MISSING or not self._is_of_segment(at, there):
-                point = UUID(bytes=ids[at].tobytes())
-                raise edge.damaged(self._folder, f"point {point} is not as it was put")
-        return points
-
-    def _is_of_segment(self, at: int, vector: Floats | None) -> bool:
-        """Compare the vector of a point with that of the passage; one that is not dense passes."""
-        name = self._ledger.segments[int(self._ledger.segment_of[at])]
-        folder = channel_folder(self.store.folder / FOLDER / name, self.name)
-        if vector is None or not folder.is_dir():
-            return True
-        held = Vectors(folder=folder).of_row(int(self._ledger.rows[at]))
-        return held is None or bool(np.allclose(held[0], vector, rtol=1e-4, atol=1e-6))
+            return checked_collection(self.store, self._ledger, self.options)
+        return checked_shard(self.store, self.name, self._folder, self._ledger)
 
     @property
     def _folder(self) -> Path:
@@ -340,16 +297,13 @@ class QdrantSearch:
         return SearchApart(store=self.store, name=self.name, segments=missing) if missing else None
 
 
-class _Probe(NamedTuple):
-    """Vectors (n, d) of a question that Qdrant scores at once, or its terms."""
-
-    vectors: Floats | Sparse
-    wanted: Filter
-
-
 class _Top(NamedTuple):
     rows: Rows
     scores: NDArray[np.floating]
+
+
+def _is_empty(vector: Floats | Sparse) -> bool:
+    return len(vector.terms if isinstance(vector, Sparse) else vector) == 0
 
 
 def _split(questions: SparseEmbeddings) -> Iterator[Sparse]:

@@ -5,23 +5,30 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any, NamedTuple
-from uuid import UUID
 
 from medrag.errors import IndexFormatError
 from medrag.extras import Library, require
 from medrag.indexing.qdrant.connecting import connected, patiently, told
-from medrag.indexing.qdrant.options import MEMORY, Options
+from medrag.indexing.qdrant.options import MEMORY, Options, graph_of, search_params
 from medrag.indexing.qdrant.payload import payload_filter
-from medrag.indexing.qdrant.points import Asked, Ids, Near, Point, Shape, packed_ids, packed_near
-from medrag.indexing.qdrant.shaping import client_search, client_vector, hnsw_of, written
-from medrag.indexing.qdrant.terms import Sparse
+from medrag.indexing.qdrant.points import (
+    Asked,
+    Ids,
+    Near,
+    Point,
+    Shape,
+    packed_ids,
+    packed_near,
+    uuids,
+)
+from medrag.indexing.qdrant.terms import Sparse, written
 from medrag.records import Filter
 
 # Points per request, and per page of a listing.
 BATCH, _PAGE = 256, 1000
-# The shards of points without a domain.
-NO_DOMAIN = "medrag:none"
 _NOTE = "medrag"
+# What may be asked again though nobody knows whether it was done.
+_REPEATABLE = frozenset({"upsert", "delete", "query_batch_points"})
 
 
 class Note(NamedTuple):
@@ -37,14 +44,23 @@ class Note(NamedTuple):
 
 
 class Collection:
-    """One collection, by name."""
+    """One collection, by name.
 
-    def __init__(self, *, name: str, options: Options, client: Library | None = None) -> None:
+    Where each domain has shards of its own, `domains` are those that have any, and whatever is put
+    or dropped names the key of its shards; elsewhere keys are None.
+
+    Raises (every method):
+        IndexFormatError: if the server has no such collection.
+        MedragError: if it cannot be reached, refuses the key, or fails otherwise.
+    """
+
+    def __init__(
+        self, *, name: str, options: Options, domains: frozenset[str] = frozenset()
+    ) -> None:
         self.name = name
         self.options = options
-        # Those that have shards of their own, if any has.
-        self.domains: frozenset[str] = frozenset()
-        self._client = client or connected(options)
+        self.domains = domains
+        self._client = connected(options)
         self._models = require("qdrant_client.models")
 
     @property
@@ -54,10 +70,9 @@ class Collection:
         Raises:
             IndexFormatError: if medrag did not make it.
         """
-        with told(self.options, self.name):
-            if not self._client.collection_exists(self.name):
-                return None
-            held = self._client.get_collection(self.name).config.metadata or {}
+        if not self._call("collection_exists"):
+            return None
+        held = self._call("get_collection").config.metadata or {}
         try:
             return Note(**held[_NOTE])
         except (KeyError, TypeError) as error:
@@ -67,75 +82,80 @@ class Collection:
                 "give the store another collection"
             ) from error
 
+    def say(self, note: Note) -> None:
+        """Write what the collection says of itself."""
+        self._call("update_collection", metadata={_NOTE: note._asdict()})
+
     def dimensions(self) -> dict[str, int]:
         """Read the dimension of each named vector, 0 for those over terms."""
-        with told(self.options, self.name):
-            params = self._client.get_collection(self.name).config.params
+        params = self._call("get_collection").config.params
         dense = {name: int(each.size) for name, each in (params.vectors or {}).items()}
         return {**dense, **dict.fromkeys(params.sparse_vectors or {}, 0)}
 
     def create(
         self, shapes: Mapping[str, Shape], options: Mapping[str, Options], note: Note
     ) -> None:
-        """Make the collection anew, empty, without graphs until `finish`."""
+        """Make the collection anew, empty, without graphs until `build_graphs`."""
         models, mine = self._models, self.options
         vectors = {
-            name: client_vector(models, shape, options[name], bulk=mine.place != MEMORY)
+            name: _vector(models, shape, options[name])
             for name, shape in shapes.items()
             if not shape.sparse
         }
         sparse = {n: models.SparseVectorParams() for n, shape in shapes.items() if shape.sparse}
-        with told(mine, self.name):
-            if self._client.collection_exists(self.name):
-                self._client.delete_collection(self.name)
-            self._client.create_collection(
-                self.name,
-                vectors_config=vectors,
-                sparse_vectors_config=sparse or None,
-                shard_number=mine.shards,
-                sharding_method=models.ShardingMethod.CUSTOM if mine.by_domain else None,
-                replication_factor=mine.replicas,
-                write_consistency_factor=mine.write_consistency,
-                metadata={_NOTE: note._asdict()},
-            )
+        if self._call("collection_exists"):
+            self._call("delete_collection")
+        self._call(
+            "create_collection",
+            vectors_config=vectors,
+            sparse_vectors_config=sparse or None,
+            shard_number=mine.shards,
+            sharding_method=models.ShardingMethod.CUSTOM if mine.by_domain else None,
+            replication_factor=mine.replicas,
+            write_consistency_factor=mine.write_consistency,
+            metadata={_NOTE: note._asdict()},
+        )
+
+    def build_graphs(self, shapes: Mapping[str, Shape], options: Mapping[str, Options]) -> None:
+        """Let the server build, in the background, the graphs that `create` left out."""
+        models = self._models
+        dense = {name: shape for name, shape in shapes.items() if not shape.sparse}
+        graphs = {name: graph_of(options[name], many=each.many) for name, each in dense.items()}
+        vectors = {
+            name: models.VectorParamsDiff(hnsw_config=models.HnswConfigDiff(**graph))
+            for name, graph in graphs.items()
+            if graph["m"]
+        }
+        if vectors:
+            self._call("update_collection", vectors_config=vectors)
 
     def index_payload(self, fields: Mapping[str, bool]) -> None:
         """Make filters on fields fast; see `payload.fields_of`."""
         schema = self._models.PayloadSchemaType
-        with told(self.options, self.name):
-            there = self._client.get_collection(self.name).payload_schema or {}
-            for key, number in fields.items():
-                if key not in there:
-                    kind = schema.INTEGER if number else schema.KEYWORD
-                    self._client.create_payload_index(self.name, key, field_schema=kind)
+        there = self._call("get_collection").payload_schema or {}
+        for key, number in fields.items():
+            if key not in there:
+                kind = schema.INTEGER if number else schema.KEYWORD
+                self._call("create_payload_index", key, field_schema=kind)
 
-    def open_domains(self, domains: Iterable[str | None]) -> None:
-        """Make the shards of domains that have none yet; nothing unless `by_domain`."""
-        if not self.options.by_domain:
-            return
-        with told(self.options, self.name):
-            keys = {key_of(domain) for domain in domains} - self.shard_keys()
-            for key in sorted(keys):
-                self._client.create_shard_key(
-                    self.name,
-                    key,
-                    shards_number=self.options.shards,
-                    replication_factor=self.options.replicas,
-                )
-
-    def shard_keys(self) -> set[str]:
-        with told(self.options, self.name):
-            listed = self._client.list_shard_keys(self.name).shard_keys or ()
-        return {str(each.key) for each in listed}
+    def open_shards(self, keys: Iterable[str]) -> None:
+        """Make the shards of keys that have none yet."""
+        for key in sorted(set(keys) - self._keys()):
+            self._call(
+                "create_shard_key",
+                key,
+                shards_number=self.options.shards,
+                replication_factor=self.options.replicas,
+            )
 
     def put(self, batches: Iterable[tuple[str | None, list[Point]]]) -> None:
         """Add points, or replace those of equal ids, in several requests at a time.
 
         Args:
-            batches: each of one domain.
+            batches: each with the key of its shards.
         """
 
-        def sent(domain: str | None, batch: list[Point]) -> None:
+        def sent(key: str | None, batch: list[Point]) -> None:
             points = [
                 self._models.PointStruct(
                     id=p.id,
@@ -144,92 +164,54 @@ class Collection:
                 )
                 for p in batch
             ]
-            selector = self._selector(domain)
-            patiently(
-                lambda: self._client.upsert(
-                    self.name, points, wait=True, shard_key_selector=selector
-                )
-            )
+            self._call("upsert", points, wait=True, shard_key_selector=key)
 
-        with told(self.options, self.name):
-            _side_by_side(sent, batches, self.options.parallel)
+        _side_by_side(sent, batches, self.options.parallel)
 
-    def drop(self, ids: Ids, domain: str | None) -> None:
-        """Remove points of one domain; without `by_domain` of any."""
-        named = [str(UUID(bytes=each.tobytes())) for each in ids]
-        selector = self._selector(domain)
-        with told(self.options, self.name):
-            for start in range(0, len(named), _PAGE):
-                chosen = self._models.PointIdsList(points=named[start : start + _PAGE])
-                delete = partial(self._client.delete, self.name, chosen, wait=True)
-                patiently(partial(delete, shard_key_selector=selector))
+    def drop(self, ids: Ids, key: str | None) -> None:
+        """Remove points from the shards of a key."""
+        named = uuids(ids)
+        for start in range(0, len(named), _PAGE):
+            chosen = self._models.PointIdsList(points=named[start : start + _PAGE])
+            self._call("delete", chosen, wait=True, shard_key_selector=key)
 
     def ids(self) -> Iterator[tuple[str | None, Ids]]:
-        """List the ids of all points, page by page, with the shard key that they lie in."""
-        keys: Sequence[str | None] = sorted(self.shard_keys()) if self.options.by_domain else [None]
+        """List the ids of all points, page by page, with the key of the shards they lie in."""
+        keys: Sequence[str | None] = sorted(self._keys()) if self.options.by_domain else [None]
         for key in keys:
-            offset: Any = None
-            while True:
-                with told(self.options, self.name):
-                    records, offset = self._client.scroll(
-                        self.name,
-                        limit=_PAGE,
-                        offset=offset,
-                        with_payload=False,
-                        shard_key_selector=key,
-                    )
+            page = partial(
+                self._call, "scroll", limit=_PAGE, with_payload=False, shard_key_selector=key
+            )
+            records, offset = page()
+            yield key, packed_ids([record.id for record in records])
+            while offset is not None:
+                records, offset = page(offset=offset)
                 yield key, packed_ids([record.id for record in records])
-                if offset is None:
-                    break
-
-    def drop_from(self, key: str | None, ids: Ids) -> None:
-        """Remove points of the shards of a key."""
-        self.drop(ids, None if key == NO_DOMAIN else key)
-
-    def say(self, note: Note) -> None:
-        """Write what the collection says of itself."""
-        with told(self.options, self.name):
-            self._client.update_collection(self.name, metadata={_NOTE: note._asdict()})
-
-    def build_graphs(self, shapes: Mapping[str, Shape], options: Mapping[str, Options]) -> None:
-        """Let the server build, in the background, the graphs that `create` left out."""
-        models = self._models
-        wanted = {n: hnsw_of(s, options[n]) for n, s in shapes.items() if not s.sparse}
-        vectors = {
-            name: models.VectorParamsDiff(hnsw_config=models.HnswConfigDiff(**each))
-            for name, each in wanted.items()
-            if each["m"]
-        }
-        if vectors:
-            with told(self.options, self.name):
-                self._client.update_collection(self.name, vectors_config=vectors)
 
     def count(self) -> int:
-        with told(self.options, self.name):
-            return int(self._client.count(self.name, exact=True).count)
+        return int(self._call("count", exact=True).count)
 
-    def query(self, channel: str, asked: Sequence[Asked], options: Options) -> list[Near]:
+    def query(
+        self, channel: str, asked: Sequence[Asked], limit: int, options: Options
+    ) -> list[Near]:
         keys = [self._routed(each.wanted) for each in asked]
         # A domain that no point is of has no shards to ask.
         sent = [number for number, key in enumerate(keys) if key != []]
-        requests = [self._request(channel, asked[n], options, keys[n]) for n in sent]
         found = [packed_near([])] * len(asked)
+        if not sent:
+            return found
+        requests = [self._request(channel, asked[n], limit, options, keys[n]) for n in sent]
         consistency = self.options.read_consistency
         if isinstance(consistency, str):
             consistency = self._models.ReadConsistencyType(consistency)
-        with told(self.options, self.name):
-            answers = patiently(
-                lambda: (
-                    self._client.query_batch_points(self.name, requests, consistency=consistency)
-                    if requests
-                    else []
-                )
-            )
+        answers = self._call("query_batch_points", requests, consistency=consistency)
         for number, answer in zip(sent, answers, strict=True):
             found[number] = packed_near(answer.points)
         return found
 
-    def _request(self, channel: str, asked: Asked, options: Options, keys: list[str] | None) -> Any:
+    def _request(
+        self, channel: str, asked: Asked, limit: int, options: Options, keys: list[str] | None
+    ) -> Any:
         models = self._models
         # Memory and lists of terms are searched exactly; the one warns if it is told how, the
         # other is slow then.
@@ -238,8 +220,8 @@ class Collection:
             query=written(models, asked.vector),
             using=channel,
             filter=payload_filter(asked.wanted, models),
-            params=None if exact else client_search(models, options),
-            limit=asked.limit,
+            params=None if exact else search_params(options, models),
+            limit=limit,
             shard_key=keys,
         )
 
@@ -249,12 +231,42 @@ class Collection:
             return None
         return sorted(wanted.domains & self.domains)
 
-    def _selector(self, domain: str | None) -> str | None:
-        return key_of(domain) if self.options.by_domain else None
+    def _keys(self) -> set[str]:
+        listed = self._call("list_shard_keys").shard_keys or ()
+        return {str(each.key) for each in listed}
+
+    def _call(self, method: str, *arguments: Any, **named: Any) -> Any:
+        """Call a method of the client for this collection, and say what its errors mean."""
+        call = partial(getattr(self._client, method), self.name, *arguments, **named)
+        with told(self.options, self.name):
+            return patiently(call) if method in _REPEATABLE else call()
 
 
-def key_of(domain: str | None) -> str:
-    return NO_DOMAIN if domain is None else domain
+def _vector(models: Library, shape: Shape, options: Options) -> Any:
+    """Say what the vectors of a channel are like, and leave their graph for later."""
+    several = quantization = None
+    if shape.many:
+        comparator = models.MultiVectorComparator.MAX_SIM
+        several = models.MultiVectorConfig(comparator=comparator)
+    if options.quantization == "scalar":
+        kind = models.ScalarQuantizationConfig(type=models.ScalarType.INT8, always_ram=True)
+        quantization = models.ScalarQuantization(scalar=kind)
+    elif options.quantization == "binary":
+        kind = models.BinaryQuantizationConfig(always_ram=True)
+        quantization = models.BinaryQuantization(binary=kind)
+    elif options.quantization == "turbo":
+        kind = models.TurboQuantQuantizationConfig(always_ram=True)
+        quantization = models.TurboQuantization(turbo=kind)
+    graph = {**graph_of(options, many=shape.many), "m": 0}
+    return models.VectorParams(
+        size=shape.d,
+        distance=models.Distance.DOT,
+        multivector_config=several,
+        hnsw_config=models.HnswConfigDiff(**graph),
+        quantization_config=quantization,
+        # Codes are searched in memory, and the vectors themselves only looked at for a few.
+        on_disk=True if options.quantization else None,
+    )
 
 
 def _side_by_side(
@@ -266,8 +278,8 @@ def _side_by_side(
     # Threads, not the processes of `upload_points`: those import the caller's script again.
     with ThreadPoolExecutor(parallel) as pool:
         running: deque[Future[None]] = deque()
-        for domain, batch in batches:
-            running.append(pool.submit(call, domain, batch))
+        for key, batch in batches:
+            running.append(pool.submit(call, key, batch))
             if len(running) > parallel:
                 running.popleft().result()
         for each in running:

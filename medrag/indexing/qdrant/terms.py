@@ -1,15 +1,17 @@
-"""Vectors over terms as Qdrant takes them: each term once, in order, none of no weight."""
+"""Vectors as Qdrant takes them: of numbers, or over terms, each once, in order, with its weight."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from medrag.extras import Library
 
 Floats = NDArray[np.float32]
 
 
 class Sparse(NamedTuple):
-    """Terms (m,) int64 ascending, below 2**32, and their weights (m,) float64."""
+    """Terms (m,) int64 ascending, below 2**32, and their weights (m,) float64, none of them 0."""
 
     terms: NDArray[np.int64]
     weights: NDArray[np.float64]
@@ -28,23 +30,9 @@ def of_pairs(pairs: Floats) -> Sparse:
     return summed(pairs[:, 0].astype(np.int64), pairs[:, 1].astype(np.float64))
 
 
-def products(
-    pairs: Floats, lengths: NDArray[np.int64], asked: Sparse
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Multiply passages with a question of at least one term.
-
-    Args:
-        pairs: (sum(lengths), 2), the (term, weight) rows of the passages.
-
-    Returns:
-        Inner products (n,), and the same of absolute values, which bound their rounding.
-    """
-    terms = pairs[:, 0].astype(np.int64)
-    at = np.minimum(np.searchsorted(asked.terms, terms), len(asked.terms) - 1)
-    shared = asked.terms[at] == terms
-    each = pairs[shared, 1].astype(np.float64) * asked.weights[at[shared]]
-    owners = np.repeat(np.arange(len(lengths)), lengths)[shared]
-    # In the order of terms, as inverted lists add them.
-    sums = np.bincount(owners, weights=each, minlength=len(lengths)).astype(np.float64)
-    sizes = np.bincount(owners, weights=np.abs(each), minlength=len(lengths)).astype(np.float64)
-    return sums, sizes
+def written(library: Library, vector: Floats | Sparse) -> Any:
+    """Write a vector, vectors, or weighted terms, as Qdrant's libraries both take them."""
+    if isinstance(vector, Sparse):
+        terms, weights = vector.terms.tolist(), vector.weights.tolist()
+        return library.SparseVector(indices=terms, values=weights)
+    return vector.tolist()

@@ -1,20 +1,22 @@
-"""Bring a collection of a server into step with the segments, and know it again."""
+"""Bring a collection into step with the segments, and know it again."""
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
 import numpy as np
+from numpy.typing import NDArray
 
 from medrag.errors import IndexFormatError
 from medrag.indexing import durable
 from medrag.indexing.qdrant.ledger import Ledger, batches, changed, everything
 from medrag.indexing.qdrant.options import Options
 from medrag.indexing.qdrant.payload import fields_of
-from medrag.indexing.qdrant.points import IdMap, Rows, SegmentPoints
-from medrag.indexing.qdrant.server import BATCH, Collection, Note, key_of
+from medrag.indexing.qdrant.points import IdMap, Point, Rows, SegmentPoints
+from medrag.indexing.qdrant.server import BATCH, Collection, Note
 from medrag.indexing.storage import Store
 
 # Beside the folders of what was derived: whose the collections of an index are.
@@ -22,69 +24,68 @@ IDENTITY = "qdrant-index.json"
 
 
 def upload(
-    store: Store,
-    after: Ledger,
-    before: Ledger | None,
-    options: Options,
-    by_channel: Mapping[str, Options],
+    store: Store, after: Ledger, before: Ledger | None, options: Mapping[str, Options]
 ) -> None:
     """Put what is new, and remove what is gone; nothing is sent if the collection says it is so.
 
     Args:
         before: what an earlier upload put there, if that is known.
-        by_channel: options of each channel.
+        options: of each channel.
 
     Raises:
         IndexFormatError: if the collection is that of another index, or not medrag's.
         MedragError: if the server cannot be reached, or fails.
     """
-    collection = Collection(
-        name=collection_name(options, store.folder, after.index), options=options
-    )
+    shared = next(iter(options.values()))
+    name = collection_name(shared, store.folder, after.index)
+    collection = Collection(name=name, options=shared)
+    unfinished = Note(after.index, after.made, "")
+    finished = unfinished._replace(state=after.state)
     note = collection.note
     if note is not None:
         _refuse_foreign(note, after.index, collection)
-        if note == Note(after.index, after.made, after.state) and collection.count() == len(
-            after.ids
-        ):
+        if note == finished and collection.count() == len(after.ids):
             return
-    unfinished = Note(after.index, after.made, "")
+    change = everything(after)
     if note is None or note.made != after.made:
-        collection.create(after.shapes, by_channel, unfinished)
-        change = everything(after)
+        collection.create(after.shapes, options, unfinished)
     elif before is not None and note.state == before.state:
-        change = changed(before, after, by_domain=options.by_domain)
+        change = changed(before, after)
         collection.say(unfinished)
         _drop(collection, before, change.drop)
     else:
         # Nobody knows what is there: whatever is not of the index goes, all else is put again.
-        change = everything(after)
         collection.say(unfinished)
         _drop_unknown(collection, after)
+    collection.index_payload(fields_of(store))
     _put(store, after, change.put, collection)
-    collection.build_graphs(after.shapes, by_channel)
-    collection.say(Note(after.index, after.made, after.state))
+    collection.build_graphs(after.shapes, options)
+    collection.say(finished)
 
 
-def put_everything(store: Store, ledger: Ledger, collection: Collection) -> None:
-    """Put all points of a store into an empty collection that keeps no ledger."""
+def in_memory(store: Store, ledger: Ledger, channel: str, options: Options) -> Collection:
+    """Put the points of a channel into the memory of this process."""
+    alone = replace(options, parallel=1)
+    collection = Collection(name=channel, options=alone)
+    collection.create(ledger.shapes, {channel: alone}, Note("", "", ""))
     for number in range(len(store.segments)):
         points = SegmentPoints(
             store=store, number=number, shapes=ledger.shapes, averages=ledger.averages
         )
         collection.put((None, batch) for batch in points.batches(points.rows, BATCH))
+    return collection
 
 
-def checked_collection(options: Options, index_folder: Path, ledger: Ledger) -> Collection:
+def checked_collection(store: Store, ledger: Ledger, options: Options) -> Collection:
     """Give the collection that a ledger is of.
 
     Raises:
         IndexFormatError: if it is gone, of another index, or of other dimensions.
     """
-    name = collection_name(options, index_folder, ledger.index)
-    collection = Collection(name=name, options=options)
+    name = collection_name(options, store.folder, ledger.index)
+    collection = Collection(name=name, options=options, domains=frozenset(ledger.domains))
     note = collection.note
-    again = f"upload it again: medrag index verify {index_folder} --repair"
+    again = f"upload it again: medrag index verify {store.folder} --repair"
     if note is None:
         raise IndexFormatError(f"{options.url} has no collection {name!r}; {again}")
     _refuse_foreign(note, ledger.index, collection)
@@ -97,7 +98,6 @@ def checked_collection(options: Options, index_folder: Path, ledger: Ledger) -> 
                 f"vector of channel {channel!r} (0 for weighted terms), but the index has {d}; "
                 f"{again}"
             )
-    collection.domains = frozenset(ledger.domains)
     return collection
 
 
@@ -133,27 +133,35 @@ def _refuse_foreign(note: Note, index: str, collection: Collection) -> None:
 
 
 def _put(store: Store, after: Ledger, put: Rows, collection: Collection) -> None:
-    """Put points at places of a ledger, with what makes filters on them fast."""
-    collection.index_payload(fields_of(store))
-    collection.open_domains({after.domain(int(each)) for each in put})
-    by_domain = collection.options.by_domain
-    collection.put(batches(store, after, put, BATCH, by_domain=by_domain))
+    """Put points at places of a ledger, those of each key together."""
+    keys = _keys(collection, after)[put]
+
+    def by_key() -> Iterator[tuple[str | None, list[Point]]]:
+        for key in dict.fromkeys(keys.tolist()):
+            for batch in batches(store, after, put[keys == key], BATCH):
+                yield key, batch
+
+    if collection.options.by_domain:
+        collection.open_shards(keys.tolist())
+    collection.put(by_key())
 
 
 def _drop(collection: Collection, before: Ledger, drop: Rows) -> None:
-    codes = before.domain_of[drop] if collection.options.by_domain else np.full(len(drop), -1)
-    for code in np.unique(codes).tolist():
-        domain = None if code < 0 else before.domains[code]
-        collection.drop(before.ids[drop[codes == code]], domain)
+    keys = _keys(collection, before)[drop]
+    for key in dict.fromkeys(keys.tolist()):
+        collection.drop(before.ids[drop[keys == key]], key)
 
 
 def _drop_unknown(collection: Collection, after: Ledger) -> None:
     """Remove the points that the index has not, or has in another domain."""
-    known = IdMap(after.ids)
+    known, keys = IdMap(after.ids), _keys(collection, after)
     for key, ids in list(collection.ids()):
         at = known.find(ids)
-        stale = at < 0
-        if key is not None:
-            here = [key_of(after.domain(int(each))) == key for each in at[~stale]]
-            stale[np.flatnonzero(~stale)[~np.array(here, dtype=np.bool_)]] = True
-        collection.drop_from(key, ids[stale])
+        right = at >= 0
+        right[right] = keys[at[right]] == key
+        collection.drop(ids[~right], key)
+
+
+def _keys(collection: Collection, ledger: Ledger) -> NDArray[np.object_]:
+    """Give the key of the shards that each point belongs to; None where domains have none."""
+    return ledger.keys if collection.options.by_domain else np.full(len(ledger.ids), None)

@@ -8,7 +8,7 @@ used: it counts by shard, counts removed points, and is another in each of its k
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import blake2b
@@ -63,22 +63,26 @@ def counted(store: Store, before: Counts | None) -> Counts:
     """Count the words of a store; of what was counted before, only what changed is read."""
     names = {entry.name for entry in store.entries}
     # Words of a segment that is gone cannot be subtracted.
-    known = before if before is not None and before.counted.keys() <= names else None
-    tally = _Tally(Counter(known.words) if known else Counter())
-    for segment, entry in zip(store.segments, store.entries, strict=True):
-        was = _mask(entry, known.counted.get(entry.name) if known else None)
-        now = _mask(entry, entry.tombstones)
-        for rows, sign in ((now & ~was, 1), (was & ~now, -1)):
-            if rows.any():
-                tally.add(segment.lines(np.flatnonzero(rows)), sign)
-    terms, passages = tally.arrays(known)
-    words = {field: n for field, n in sorted(tally.words.items()) if n}
-    n = tally.n + (known.n if known else 0)
-    averages = {field: total / n for field, total in words.items()}
-    if known is not None and _near(known.averages, averages):
+    known = before if before is not None and before.counted.keys() <= names else NOTHING
+    n, words = known.n, Counter(known.words)
+    having: Counter[int] = Counter()
+    for line, sign in _changes(store, known.counted):
+        n += sign
+        found = _words(line)
+        for field, times in found.items():
+            words[field] += sign * times.total()
+        for term in {_term(field, stem) for field, times in found.items() for stem in times}:
+            having[term] += sign
+    terms = np.concatenate((known.terms, np.fromiter(having, np.int64)))
+    passages = np.concatenate((known.passages, np.fromiter(having.values(), np.int64)))
+    # Terms that no passage has any more are left out.
+    total = summed(terms, passages.astype(np.float64))
+    held = {field: times for field, times in sorted(words.items()) if times}
+    averages = {field: times / n for field, times in held.items()}
+    if _near(known.averages, averages):
         averages = dict(known.averages)
     tombstones = {entry.name: entry.tombstones for entry in store.entries}
-    return Counts(n, words, averages, tombstones, terms, passages)
+    return Counts(n, held, averages, tombstones, total.terms, total.weights.astype(np.int64))
 
 
 def weighed(line: bytes, averages: Mapping[str, float]) -> Sparse:
@@ -119,32 +123,14 @@ def texts(line: bytes) -> dict[str, str]:
     return {field: text for field, text in found.items() if text}
 
 
-class _Tally:
-    """Words counted, or taken back, one passage after another."""
-
-    def __init__(self, words: Counter[str]) -> None:
-        self.n = 0
-        self.words = words
-        self._passages: Counter[int] = Counter()
-
-    def add(self, lines: Iterable[tuple[int, bytes]], sign: int) -> None:
-        for _, line in lines:
-            self.n += sign
-            found = _words(line)
-            for field, times in found.items():
-                self.words[field] += sign * times.total()
-            for term in {_term(field, stem) for field, times in found.items() for stem in times}:
-                self._passages[term] += sign
-
-    def arrays(self, known: Counts | None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Add what was known before; terms that no passage has any more are left out."""
-        terms = np.fromiter(self._passages.keys(), np.int64)
-        n = np.fromiter(self._passages.values(), np.float64)
-        if known is not None:
-            terms = np.concatenate((known.terms, terms))
-            n = np.concatenate((known.passages.astype(np.float64), n))
-        total = summed(terms, n)
-        return total.terms, total.weights.astype(np.int64)
+def _changes(store: Store, counted: Mapping[str, Tombstones]) -> Iterator[tuple[bytes, int]]:
+    """Read the passages that came since with 1, those that went with -1."""
+    for segment, entry in zip(store.segments, store.entries, strict=True):
+        was = _mask(entry, counted.get(entry.name))
+        now = _mask(entry, entry.tombstones)
+        for rows, sign in ((now & ~was, 1), (was & ~now, -1)):
+            if rows.any():
+                yield from ((line, sign) for _, line in segment.lines(np.flatnonzero(rows)))
 
 
 def _words(line: bytes) -> dict[str, Counter[str]]:
@@ -172,3 +158,6 @@ def _near(one: Mapping[str, float], other: Mapping[str, float]) -> bool:
     return one.keys() == other.keys() and all(
         abs(one[field] - other[field]) <= DRIFT * one[field] for field in one
     )
+
+
+NOTHING = Counts(0, {}, {}, {}, np.empty(0, np.int64), np.empty(0, np.int64))

@@ -5,12 +5,12 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-from medrag.indexing.scanning.candidates import Candidates, joined
-from medrag.indexing.scanning.copies import Copy, words
-from medrag.indexing.scanning.found import Found
+from medrag.indexing.scanning.candidates import Candidates, Found, joined
+from medrag.indexing.scanning.copies import Copy, as_words, words
 from medrag.indexing.scanning.library import Floats, Library, Mask, Rows, Shelf
-from medrag.indexing.scanning.threads import in_threads, n_cores
+from medrag.indexing.threads import in_threads
 
 # Bits of each number of a question.
 _PLANES = 4
@@ -33,8 +33,6 @@ class BitsScan:
 
     def candidates(self, questions: Floats, k: int, mask: Mask) -> list[Rows]:
         """Give the places of the best guesses, for each question."""
-        from medrag.indexing.scanning.bit_kernels import scan_bits
-
         k = max(1, min(self.oversample * k, self.library.n))
         tasks = [
             task
@@ -43,10 +41,8 @@ class BitsScan:
         ]
         found = []
         for question in questions:
-            asked = [_asked(question, copy.centre) for copy in self.copies]
-            by_copy = {id(copy): each for copy, each in zip(self.copies, asked, strict=True)}
-            work = partial(_scan, scan_bits, by_copy, k)
-            found += joined(in_threads(work, tasks, n_cores()), k)
+            asked = {id(copy): _asked(question, copy.centre) for copy in self.copies}
+            found += joined(in_threads(partial(_scan, asked, k), tasks))
         return found
 
 
@@ -65,7 +61,7 @@ class _Asked(NamedTuple):
     signs of a vector, and `weighted` those on each plane, times its weight.
     """
 
-    planes: Rows
+    planes: NDArray[np.uint64]
     shift: np.float32
     low: np.float32
     step: np.float32
@@ -73,18 +69,14 @@ class _Asked(NamedTuple):
 
 
 def _asked(question: Floats, centre: Floats) -> _Asked:
-    d = len(question)
     wide = question.astype(np.float64)
     low, high = float(wide.min()), float(wide.max())
     step = (high - low) / (2**_PLANES - 1)
     levels = np.rint((wide - low) / (step or 1.0)).astype(np.int64)
-    planes = np.zeros((_PLANES, 64 * words(d)), np.uint8)
-    for plane in range(_PLANES):
-        planes[plane, :d] = levels >> plane & 1
-    packed = np.packbits(planes, axis=1, bitorder="little").view("<u8")
+    planes = as_words(levels >> np.arange(_PLANES)[:, None] & 1, words(len(question)))
     # The signs' sum is twice that of the numbers where they are set, less that of all.
     floats = (wide @ centre.astype(np.float64), 2 * low, 2 * step, wide.sum())
-    return _Asked(packed, *(np.float32(each) for each in floats))
+    return _Asked(planes, *(np.float32(each) for each in floats))
 
 
 def _tasks(shelf: Shelf, copy: Copy, allowed: Mask | None) -> Iterator[_Task]:
@@ -95,15 +87,14 @@ def _tasks(shelf: Shelf, copy: Copy, allowed: Mask | None) -> Iterator[_Task]:
         yield _Task(shelf, copy, mask, n * number // n_tasks, n * (number + 1) // n_tasks)
 
 
-def _scan(
-    kernel: Any, asked: dict[int, _Asked], k: int, tasks: Iterator[_Task]
-) -> list[Candidates]:
+def _scan(asked: dict[int, _Asked], k: int, tasks: Iterator[_Task]) -> list[Candidates]:
+    from medrag.indexing.scanning.kernels import scan_bits
+
     found = Found(1, k)
     for shelf, copy, allowed, first, stop in tasks:
-        found.make_room(stop - first)
-        planes, *rest = asked[id(copy)]
         facts = (copy.scales, _NONE if shelf.single else shelf.starts)
-        kernel(
-            copy.codes, facts, planes, tuple(rest), allowed, first, stop, shelf.first, *found.arrays
-        )
+        planes, *floats = asked[id(copy)]
+        rest: Any = tuple(floats)
+        arrays = found.with_room(stop - first)
+        scan_bits(copy.codes, facts, planes, rest, allowed, first, stop, shelf.first, *arrays)
     return found.candidates()

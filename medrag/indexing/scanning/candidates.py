@@ -7,7 +7,7 @@ import numpy as np
 from medrag.indexing.scanning.library import Floats, Rows
 
 # Relative rounding of one operation in single precision, twice over.
-ROUNDING = 2.0**-23
+_ROUNDING = 2.0**-23
 # What products below the smallest normal number may lose altogether.
 _LEAST = 1.2e-38
 # Candidates that are kept before those that fell behind are dropped.
@@ -21,7 +21,7 @@ def slack(d: int) -> float:
         A factor of the product of both lengths. It also covers the rounding of a score to single
         precision, by which passages can tie.
     """
-    return (d + 16) * ROUNDING
+    return (d + 16) * _ROUNDING
 
 
 def least(d: int) -> float:
@@ -30,89 +30,101 @@ def least(d: int) -> float:
 
 
 class Candidates:
-    """Passages whose score may be among the best k of one question.
-
-    Attributes:
-        lower: the k best lower ends so far.
-        kept: places, in pieces.
-        upper: upper ends of those, in the same pieces.
-    """
+    """Passages whose score may be among the best k of one question."""
 
     def __init__(self, k: int) -> None:
         self.k = k
-        self.lower = np.empty(0, np.float32)
-        self.kept: list[Rows] = []
-        self.upper: list[Floats] = []
+        self._lower = np.empty(0, np.float32)
+        self._places = [np.empty(0, np.int64)]
+        self._upper = [np.empty(0, np.float32)]
         self._n = 0
 
-    @property
-    def threshold(self) -> float:
-        """What a passage must be able to reach: the k-th best lower end so far."""
-        return float(self.lower.min()) if len(self.lower) == self.k else -np.inf
+    def add(self, places: Rows, scores: Floats, error: np.float32) -> None:
+        """Take in passages with scores that are off by no more than an error."""
+        near = scores >= self._threshold - error
+        if near.any():
+            places, scores = places[near], scores[near]
+            self.take(places, scores + error, scores - error)
 
-    def add(self, places: Rows, lower: Floats, upper: Floats) -> None:
-        """Take in passages with the intervals that hold their scores."""
-        near = upper >= self.threshold
-        if not near.all():
-            places, lower, upper = places[near], lower[near], upper[near]
-        if len(places) == 0:
-            return
-        self.lower = largest(np.concatenate((self.lower, lower)), self.k)
-        near = upper >= self.threshold
-        self.kept.append(places[near])
-        self.upper.append(upper[near])
-        self._n += int(near.sum())
+    def take(self, places: Rows, upper: Floats, lower: Floats) -> None:
+        """Take in passages with what they may reach, and the best lower ends seen among them."""
+        best = np.concatenate((self._lower, lower))
+        self._lower = np.partition(best, -self.k)[-self.k :] if len(best) > self.k else best
+        self._places.append(places)
+        self._upper.append(upper)
+        self._n += len(places)
         if self._n > _KEPT:
             self._drop()
 
-    def add_near(self, places: Rows, scores: Floats, error: np.float32) -> None:
-        """Take in passages with scores that are off by no more than an error."""
-        if self.threshold > -np.inf:
-            near = scores >= np.float32(self.threshold) - error
-            if not near.any():
-                return
-            places, scores = places[near], scores[near]
-        self.add(places, scores - error, scores + error)
-
-    def absorb(self, other: "Candidates") -> None:
-        """Take in what was found for the same question among other passages."""
-        self.lower = largest(np.concatenate((self.lower, other.lower)), self.k)
-        self.kept += other.kept
-        self.upper += other.upper
-
-    def take(self, places: Rows, upper: Floats, lower: Floats) -> None:
-        """Take in what a scan kept, and the k best lower ends that it saw."""
-        self.lower = largest(np.concatenate((self.lower, lower)), self.k)
-        self.kept.append(places)
-        self.upper.append(upper)
-
-    def places(self) -> Rows:
-        """Give those that are left, in no order."""
+    def left(self) -> tuple[Rows, Floats, Floats]:
+        """Give what is left as `take` takes it: places in no order."""
         self._drop()
-        return self.kept[0]
+        return self._places[0], self._upper[0], self._lower
+
+    @property
+    def _threshold(self) -> np.float32:
+        """What a passage must be able to reach: the k-th best lower end so far."""
+        full = len(self._lower) == self.k
+        return np.float32(self._lower.min() if full else -np.inf)
 
     def _drop(self) -> None:
-        places = np.concatenate([np.empty(0, np.int64), *self.kept])
-        upper = np.concatenate([np.empty(0, np.float32), *self.upper])
-        near = upper >= self.threshold
-        self.kept, self.upper = [places[near]], [upper[near]]
+        places, upper = np.concatenate(self._places), np.concatenate(self._upper)
+        near = upper >= self._threshold
+        self._places, self._upper = [places[near]], [upper[near]]
         # Only growth from here on calls for another look.
         self._n = 0
 
 
-def joined(found: Sequence[Sequence[Candidates]], k: int) -> list[Rows]:
+# What a compiled loop writes to, as a plain tuple, whose type it tells soonest: the best lower ends
+# of each question's scores so far, (m, k), the least first; (m, room) places of the passages that
+# reached the k-th best lower end as it then was; what these may reach; and (m,) how many they are.
+Arrays = tuple[Floats, Rows, Floats, Rows]
+
+
+class Found:
+    """Candidates for m questions, from compiled loops on one thread."""
+
+    def __init__(self, m: int, k: int) -> None:
+        self.k = k
+        self.heaps = np.full((m, k), -np.inf, np.float32)
+        self.places = np.empty((m, 0), np.int64)
+        self.uppers = np.empty((m, 0), np.float32)
+        self.counts = np.zeros(m, np.int64)
+
+    def with_room(self, n: int) -> Arrays:
+        """Give the arrays, with room for n more passages for each question."""
+        m, room = self.places.shape
+        if int(self.counts.max(initial=0)) + n > room:
+            kept = [self._kept(j) for j in range(m)]
+            most = max((len(places) for places, _ in kept), default=0)
+            # Twice what is needed: dropping those that fell behind is to be rare.
+            shape = m, max(room, 2 * (most + n))
+            self.places, self.uppers = np.empty(shape, np.int64), np.empty(shape, np.float32)
+            for j, (places, uppers) in enumerate(kept):
+                self.places[j, : len(places)] = places
+                self.uppers[j, : len(places)] = uppers
+                self.counts[j] = len(places)
+        return self.heaps, self.places, self.uppers, self.counts
+
+    def candidates(self) -> list[Candidates]:
+        """Give what is left for each question."""
+        found = []
+        for j, heap in enumerate(self.heaps):
+            each = Candidates(self.k)
+            each.take(*self._kept(j), heap)
+            found.append(each)
+        return found
+
+    def _kept(self, j: int) -> tuple[Rows, Floats]:
+        places, uppers = (each[j, : self.counts[j]] for each in (self.places, self.uppers))
+        near = uppers >= self.heaps[j, 0]
+        return places[near], uppers[near]
+
+
+def joined(found: Sequence[Sequence[Candidates]]) -> list[Rows]:
     """Put together what several threads found for the same questions."""
-    if len(found) == 1:
-        return [each.places() for each in found[0]]
-    merged = []
-    for of_question in zip(*found, strict=True):
-        whole = Candidates(k)
-        for part in of_question:
-            whole.absorb(part)
-        merged.append(whole.places())
-    return merged
-
-
-def largest(values: Floats, k: int) -> Floats:
-    """Give the k largest values, in no order, or all if there are fewer."""
-    return np.partition(values, len(values) - k)[len(values) - k :] if len(values) > k else values
+    first, *others = found
+    for whole, *parts in zip(first, *others, strict=True):
+        for part in parts:
+            whole.take(*part.left())
+    return [whole.left()[0] for whole in first]

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from medrag.errors import IndexFormatError
 from medrag.indexing.scanning.candidates import slack
 from medrag.indexing.scanning.library import Floats, Shelf
-from medrag.indexing.scanning.threads import in_threads, n_cores
+from medrag.indexing.threads import in_threads
 
 Coarse = Literal["bfloat16", "float16", "int8", "bits"]
 
@@ -18,6 +18,8 @@ Coarse = Literal["bfloat16", "float16", "int8", "bits"]
 WORDS = 4
 
 _PIECE_BYTES = 4 << 20
+# Squares of larger numbers leave the range of single precision.
+_LARGE = 1e15
 
 
 class Copy(NamedTuple):
@@ -39,10 +41,6 @@ class Copy(NamedTuple):
     lengths: Floats
     centre: Floats
 
-    @property
-    def size(self) -> int:
-        return self.codes.nbytes + 3 * self.scales.nbytes
-
 
 def bytes_per_vector(scan: Coarse, d: int) -> int:
     """Say how many bytes a copy needs for each vector."""
@@ -53,6 +51,37 @@ def bytes_per_vector(scan: Coarse, d: int) -> int:
 def words(d: int) -> int:
     """Count the words of 64 signs that d numbers take."""
     return -(-d // (64 * WORDS)) * WORDS
+
+
+def as_words(bits: NDArray[Any], n_words: int) -> NDArray[np.uint64]:
+    """Pack (n, d) numbers, of which those that are not zero are set, into words, the first lowest.
+
+    Returns:
+        (n, n_words), zeros behind the last.
+    """
+    padded = np.zeros((len(bits), 64 * n_words), np.bool_)
+    padded[:, : bits.shape[1]] = bits
+    packed: NDArray[np.uint64] = np.packbits(padded, axis=1, bitorder="little").view("<u8")
+    return packed
+
+
+def rounded(values: Floats, kind: str, codes: NDArray[Any]) -> Floats:
+    """Write values as codes of "bfloat16", "float16" or "int8", and give what those stand for."""
+    if kind == "bfloat16":
+        # To the nearest, ties to even.
+        whole = values.view(np.uint32)
+        codes[:] = (whole + (0x7FFF + ((whole >> 16) & 1))) >> 16
+    else:
+        codes[:] = np.rint(values) if kind == "int8" else values
+    return decoded(codes)
+
+
+def decoded(codes: NDArray[Any]) -> Floats:
+    """Give the numbers that codes stand for, before they are scaled."""
+    if codes.dtype == np.uint16:
+        return (codes.astype(np.uint32) << 16).view(np.float32)
+    near: Floats = codes.astype(np.float32)
+    return near
 
 
 def copied(shelf: Shelf, scan: Coarse) -> Copy:
@@ -74,7 +103,7 @@ def copied(shelf: Shelf, scan: Coarse) -> Copy:
             shelf.check(start, values)
             _fill(scan, values, _part(made, start, start + step))
 
-    in_threads(fill, range(0, n, step), n_cores())
+    in_threads(fill, range(0, n, step))
     return made
 
 
@@ -146,22 +175,13 @@ def _fill(scan: Coarse, values: Floats, into: Copy) -> None:
         return
     wide = values.astype(np.float64) if np.abs(values).max(initial=0) > _LARGE else values
     into.scales[:] = _scales(scan, values)
-    if scan == "bfloat16":
-        into.codes[:] = _upper_halves(values)
-        rest = values - (into.codes.astype(np.uint32) << 16).view(np.float32)
-    else:
-        scales = np.where(into.scales == 0, 1, into.scales)[:, None]
-        ratios = values / scales
-        into.codes[:] = np.rint(ratios) if scan == "int8" else ratios
-        rest = values - into.codes.astype(np.float32) * into.scales[:, None]
+    scales: Floats = np.where(into.scales == 0, np.float32(1), into.scales)[:, None]
+    near: Floats = rounded(np.asarray(values / scales), scan, into.codes) * scales
+    rest = values - near
     lengths = np.sqrt(np.einsum("ij,ij->i", wide, wide))
     lost = np.sqrt(np.einsum("ij,ij->i", rest, rest)) * (1 + slack(d))
     into.lengths[:] = lengths * (1 + slack(d))
     into.errors[:] = lost + slack(d) * into.lengths
-
-
-# Squares of larger numbers leave the range of single precision.
-_LARGE = 1e15
 
 
 def _scales(scan: Coarse, values: Floats) -> Floats:
@@ -174,23 +194,13 @@ def _scales(scan: Coarse, values: Floats) -> Floats:
     return np.ones_like(largest)
 
 
-def _upper_halves(values: Floats) -> NDArray[np.uint16]:
-    """Round to bfloat16: to the nearest, ties to even."""
-    whole = values.view(np.uint32)
-    rounded = whole + (0x7FFF + ((whole >> 16) & 1))
-    return (rounded >> 16).astype(np.uint16)
-
-
 def _fill_signs(values: Floats, into: Copy) -> None:
     """Keep signs, and what makes their inner products unbiased guesses.
 
     Source:
         Gao & Long, RaBitQ, SIGMOD 2024 (the estimator, without the random rotation).
     """
-    n, d = values.shape
-    signs = np.zeros((n, 64 * words(d)), np.uint8)
-    signs[:, :d] = values > 0
-    into.codes[:] = np.packbits(signs, axis=1, bitorder="little").view("<u8")
+    into.codes[:] = as_words(values > 0, into.codes.shape[1])
     sums = np.abs(values).sum(axis=1)
     squares = np.einsum("ij,ij->i", values, values)
     into.scales[:] = np.where(sums > 0, squares / np.maximum(sums, 1e-30), 0)

@@ -18,7 +18,7 @@ from medrag.extras import require
 from medrag.indexing.scanning.candidates import Candidates, joined, least, slack
 from medrag.indexing.scanning.copies import Copy
 from medrag.indexing.scanning.library import Floats, Library, Mask, Rows, Shelf
-from medrag.indexing.scanning.threads import in_threads
+from medrag.indexing.threads import in_threads
 
 # Scores of a tile, on a GPU and on the processor.
 _SCORES, _SCORES_HERE = 1 << 26, 1 << 20
@@ -61,10 +61,7 @@ class DeviceScan:
         """Give the places that could be among the best k, for each question."""
         allowed = {id(shelf): shelf.allowed(mask) for shelf in self.library.shelves}
         work = partial(_of_shards, np.ascontiguousarray(questions, np.float32), k, allowed)
-        shards = [shard for shard in self.shards if shard]
-        if not shards:
-            return [np.empty(0, np.int64) for _ in questions]
-        return joined(in_threads(work, shards, len(shards)), k)
+        return joined(in_threads(work, [shard for shard in self.shards if shard]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +143,7 @@ def _of_shards(
                 for j in np.flatnonzero(certain):
                     places, upper, lower = (each[j] for each in tops)
                     real = places >= 0
-                    found[left[j]].add(places[real], lower[real], upper[real])
+                    found[left[j]].take(places[real], upper[real], lower[real])
                 left, kept = left[~certain], min(n, 4 * kept)
     return found
 
@@ -229,7 +226,7 @@ def _scored(part: _Part, asked: _Asked, allowed: Mask | None) -> Iterator[tuple[
             upper, lower = _ends(part, here, asked)
             yield here + (shelf.first + part.first), upper, lower
         return
-    for first, stop in _spans(part, size):
+    for first, stop in shelf.spans(size, part.first, part.stop):
         begin, end = (int(shelf.starts[at] - shelf.starts[part.first]) for at in (first, stop))
         upper, lower = _ends(part, slice(begin, end), asked)
         if not shelf.single:
@@ -239,16 +236,6 @@ def _scored(part: _Part, asked: _Asked, allowed: Mask | None) -> Iterator[tuple[
             barred = ~torch.from_numpy(mask[first - part.first : stop - part.first]).to(device)
             upper, lower = (each.masked_fill(barred, -torch.inf) for each in (upper, lower))
         yield torch.arange(first, stop, device=device) + shelf.first, upper, lower
-
-
-def _spans(part: _Part, size: int) -> Iterator[tuple[int, int]]:
-    """Cut a part into tiles of whole passages, of about `size` vectors."""
-    starts, first = part.shelf.starts, part.first
-    while first < part.stop:
-        behind = int(np.searchsorted(starts, starts[first] + size, side="right")) - 1
-        stop = min(max(behind, first + 1), part.stop)
-        yield first, stop
-        first = stop
 
 
 def _ends(part: _Part, rows: Any, asked: _Asked) -> tuple[Any, Any]:

@@ -3,16 +3,16 @@
 import sys
 from collections.abc import Iterator, Sequence
 from functools import cached_property, partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from medrag.indexing.scanning.candidates import Candidates, joined, least
+from medrag.indexing.machine import multiplies_int8
+from medrag.indexing.scanning.candidates import Candidates, Found, joined, least
 from medrag.indexing.scanning.copies import Copy
-from medrag.indexing.scanning.found import Found
 from medrag.indexing.scanning.library import Floats, Library, Mask, Rows, Shelf
-from medrag.indexing.scanning.products import by_products, multiplies_int8
-from medrag.indexing.scanning.threads import in_threads, n_cores
+from medrag.indexing.scanning.products import by_products
+from medrag.indexing.threads import in_threads
 
 # Bytes of codes that one task scans.
 _TASK_BYTES = 4 << 20
@@ -40,18 +40,14 @@ class Int8Scan:
         """Give the places that could be among the best k, for each question."""
         asked = np.ascontiguousarray(questions, dtype=np.float32)
         allowed = [shelf.allowed(mask) for shelf in self.library.shelves]
-        if not self.library.n or self._may_overflow(asked):
+        if self._may_overflow(asked):
             return [self._everything(allowed) for _ in asked]
-        k = min(k, self.library.n)
+        k = max(1, min(k, self.library.n))
         if len(asked) < _MANY or not self._has_matrix_unit(len(asked)):
-            return self._scanned(asked, k, allowed)
+            blocks = zip(self.library.shelves, self.copies, allowed, strict=True)
+            tasks = [task for a, b, c in blocks for task in _tasks(a, b, allowed=c)]
+            return joined(in_threads(partial(_scan, asked, k), tasks))
         return self._refined(asked, k, by_products(self.library, self.copies, asked, k, allowed))
-
-    @cached_property
-    def _kernel(self) -> Any:
-        from medrag.indexing.scanning.kernels import scan_codes
-
-        return scan_codes
 
     @cached_property
     def _longest(self) -> float:
@@ -72,37 +68,20 @@ class Int8Scan:
         work = n_questions * sum(copy.codes.size for copy in self.copies)
         return ("torch" in sys.modules or work >= _WORTH_IMPORT) and multiplies_int8()
 
-    def _split(self, places: Rows) -> list[Rows]:
-        """Say places of the library as places within each block, ascending."""
-        places = np.sort(places)
-        parts = np.split(places, np.searchsorted(places, self.library.firsts[1:]))
-        return [part - shelf.first for part, shelf in zip(parts, self.library.shelves, strict=True)]
-
     def _refined(self, questions: Floats, k: int, coarse: Sequence[Rows]) -> list[Rows]:
         """Scan the places that were found for each question with the question itself."""
         refined: list[Rows] = [_NONE] * len(coarse)
 
         def refine(numbers: Iterator[int]) -> None:
             for j in numbers:
-                tasks = self._tasks(self._split(coarse[j]))
-                (found,) = _scan(self._kernel, _asked(questions[j : j + 1]), k, iter(tasks))
-                refined[j] = found.places()
+                split = self.library.split(coarse[j])
+                blocks = zip(self.library.shelves, self.copies, split, strict=True)
+                tasks = (task for a, b, c in blocks for task in _tasks(a, b, listed=c))
+                (found,) = _scan(questions[j : j + 1], k, tasks)
+                refined[j], _, _ = found.left()
 
-        in_threads(refine, range(len(coarse)), n_cores())
+        in_threads(refine, range(len(coarse)))
         return refined
-
-    def _scanned(self, questions: Floats, k: int, chosen: Sequence[Mask | None]) -> list[Rows]:
-        """Scan what a mask of each block lets through."""
-        work = partial(_scan, self._kernel, _asked(questions), k)
-        return joined(in_threads(work, self._tasks(chosen), n_cores()), k)
-
-    def _tasks(self, chosen: Sequence[Mask | Rows | None]) -> list["_Task"]:
-        """Divide what a mask of each block lets through, or the places that are listed."""
-        return [
-            task
-            for shelf, copy, each in zip(self.library.shelves, self.copies, chosen, strict=True)
-            for task in _tasks(shelf, copy, each)
-        ]
 
 
 class _Task(NamedTuple):
@@ -115,33 +94,31 @@ class _Task(NamedTuple):
     stop: int
 
 
-def _asked(questions: Floats) -> tuple[Floats, Floats, np.float32]:
-    """Give questions, their lengths, and what underflow may take, for the compiled loop."""
-    lengths = np.linalg.norm(questions.astype(np.float64), axis=1).astype(np.float32)
-    return questions, lengths, np.float32(least(questions.shape[1]))
-
-
-def _tasks(shelf: Shelf, copy: Copy, chosen: Mask | Rows | None) -> Iterator[_Task]:
-    masks: tuple[Any, Any] = (_ALL, _NONE)
-    n = len(shelf)
-    if chosen is not None and chosen.dtype == np.bool_:
+def _tasks(
+    shelf: Shelf, copy: Copy, *, allowed: Mask | None = None, listed: Rows | None = None
+) -> Iterator[_Task]:
+    """Divide what a mask lets through, or what is listed."""
+    if allowed is not None and np.count_nonzero(allowed) <= _LISTED * len(shelf):
         # Of few, a list tells what to ask the memory for next.
-        chosen = chosen if np.count_nonzero(chosen) > _LISTED * n else np.flatnonzero(chosen)
-    if chosen is not None and chosen.dtype == np.bool_:
-        masks = (chosen, _NONE)
-    elif chosen is not None:
-        masks, n = (_ALL, chosen), len(chosen)
+        listed = np.flatnonzero(allowed)
+        allowed = None
+    n = len(shelf) if listed is None else len(listed)
+    chosen = (_ALL if allowed is None else allowed, _NONE if listed is None else listed)
     size = max(64, _TASK_BYTES * len(shelf) // max(1, copy.codes.nbytes))
     # As even as they can be: the last thread to finish is waited for.
     n_tasks = -(-n // size)
     for number in range(n_tasks):
-        yield _Task(shelf, copy, masks, n * number // n_tasks, n * (number + 1) // n_tasks)
+        yield _Task(shelf, copy, chosen, n * number // n_tasks, n * (number + 1) // n_tasks)
 
 
-def _scan(kernel: Any, asked: Any, k: int, tasks: Iterator[_Task]) -> list[Candidates]:
-    found = Found(len(asked[0]), k)
+def _scan(questions: Floats, k: int, tasks: Iterator[_Task]) -> list[Candidates]:
+    from medrag.indexing.scanning.kernels import scan_codes
+
+    lengths = np.linalg.norm(questions.astype(np.float64), axis=1).astype(np.float32)
+    asked = questions, lengths, np.float32(least(questions.shape[1]))
+    found = Found(len(questions), k)
     for shelf, copy, chosen, first, stop in tasks:
-        found.make_room(stop - first)
         facts = (copy.scales, copy.errors, _NONE if shelf.single else shelf.starts)
-        kernel(copy.codes, facts, asked, chosen, first, stop, shelf.first, *found.arrays)
+        arrays = found.with_room(stop - first)
+        scan_codes(copy.codes, facts, asked, chosen, first, stop, shelf.first, *arrays)
     return found.candidates()

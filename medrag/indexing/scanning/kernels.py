@@ -2,6 +2,10 @@
 
 A loop stays on one thread and lets others run. It is compiled when it is first called, and kept on
 the disk where that is possible: beside this file, or in the user's cache.
+
+What a loop writes to comes as one array each, and every loop keeps what it finds itself: arrays in
+a tuple, or handed on to a helper, have their references counted in every round, which made searches
+take up to twice as long.
 """
 
 from collections.abc import Callable
@@ -20,6 +24,7 @@ _ir = require("llvmlite.ir")
 Function = TypeVar("Function", bound=Callable[..., Any])
 Floats = NDArray[np.float32]
 Whole = NDArray[np.int64]
+Words = NDArray[np.uint64]
 
 # Numbers in one vector register of 512 bits, and registers that sum side by side.
 _LANES, _SUMS = 16, 4
@@ -27,6 +32,12 @@ _LANES, _SUMS = 16, 4
 # itself it asks for the next lines only, and stops at the end of each page.
 _AHEAD = 4096
 _LINE = 64
+
+_HALVES = np.uint64(0x5555555555555555)
+_QUARTERS = np.uint64(0x3333333333333333)
+_EIGHTHS = np.uint64(0x0F0F0F0F0F0F0F0F)
+_SUM = np.uint64(0x0101010101010101)
+_1, _2, _4, _56 = np.uint64(1), np.uint64(2), np.uint64(4), np.uint64(56)
 
 
 def compiled(function: Function) -> Function:
@@ -177,7 +188,8 @@ def scan_codes(
         first: of the passages, or of those listed.
         stop: likewise, behind the last.
         base: added to the places that are found.
-        heaps: see `medrag.indexing.scanning.found.Arrays`, as for the others; brought up to date.
+        heaps: see `medrag.indexing.scanning.candidates.Arrays`, as for the others; brought up
+            to date.
     """
     scales, errors, starts = facts
     questions, lengths, least = asked
@@ -214,8 +226,6 @@ def pick(
     facts: tuple[Floats, Floats, Floats],
     asked: tuple[Floats, Floats, Floats, np.float32],
     chosen: tuple[Whole, NDArray[np.bool_], Whole],
-    first: int,
-    stop: int,
     base: int,
     heaps: Floats,
     places: Whole,
@@ -230,21 +240,20 @@ def pick(
         asked: scales, lengths and errors of the questions, (m,), and what underflow may take.
         chosen: where the vectors of each passage of the tile begin, and the end, or nothing; for
             each passage whether it counts, or nothing if all do; and its place, or nothing.
-        first: of the passages of the tile.
-        stop: likewise, behind the last.
         base: added to the places that are found.
-        heaps: see `medrag.indexing.scanning.found.Arrays`, as for the others; brought up to date.
+        heaps: see `medrag.indexing.scanning.candidates.Arrays`, as for the others; brought up
+            to date.
     """
     scales, errors, lengths = facts
     q_scales, q_lengths, q_errors, least = asked
-    ends, allowed, listed = chosen
+    starts, allowed, listed = chosen
     m = products.shape[1]
     bars = heaps[:, 0].copy()
-    for number in range(first, stop):
+    for number in range(len(starts) - 1 if len(starts) else len(products)):
         if len(allowed) and not allowed[number]:
             continue
-        begin = ends[number] if len(ends) else number
-        end = ends[number + 1] if len(ends) else number + 1
+        begin = starts[number] if len(starts) else number
+        end = starts[number + 1] if len(starts) else number + 1
         near = 0
         for i in range(begin, end):
             scale, error, length = scales[i], errors[i], lengths[i] + errors[i]
@@ -267,3 +276,67 @@ def pick(
                 if lower > bars[j]:
                     replace_least(heaps[j], lower)
                     bars[j] = heaps[j, 0]
+
+
+@compiled
+def ones(word: np.uint64) -> np.uint64:
+    """Count the bits that are set, in the way that compilers know as one instruction."""
+    word = word - ((word >> _1) & _HALVES)
+    word = (word & _QUARTERS) + ((word >> _2) & _QUARTERS)
+    word = (word + (word >> _4)) & _EIGHTHS
+    return (word * _SUM) >> _56
+
+
+@compiled
+def scan_bits(
+    codes: Words,
+    facts: tuple[Floats, Whole],
+    planes: Words,
+    asked: tuple[np.float32, np.float32, np.float32, np.float32],
+    allowed: NDArray[np.bool_],
+    first: int,
+    stop: int,
+    base: int,
+    heaps: Floats,
+    places: Whole,
+    uppers: Floats,
+    counts: Whole,
+) -> None:
+    """Scan passages [first, stop) for the best guesses.
+
+    Args:
+        codes: (n, words).
+        facts: scales, (n,); where the vectors of each passage begin, and the end, or nothing.
+        planes: (4, words), the bits of the question's levels, the lowest first.
+        asked: what `medrag.indexing.scanning.bits` computes a guess with.
+        allowed: for each passage whether it counts, or nothing if all do.
+        base: added to the places that are found.
+        heaps: see `medrag.indexing.scanning.candidates.Arrays`, as for the others; brought up
+            to date.
+    """
+    scales, starts = facts
+    shift, low, step, total = asked
+    words = codes.shape[1]
+    for place in range(first, stop):
+        if len(allowed) and not allowed[place]:
+            continue
+        begin = starts[place] if len(starts) else place
+        end = starts[place + 1] if len(starts) else place + 1
+        best = np.float32(-np.inf)
+        for i in range(begin, end):
+            here, weighted = np.uint64(0), np.uint64(0)
+            for w in range(words):
+                word = codes[i, w]
+                here += ones(word)
+                weighted += ones(word & planes[0, w])
+                weighted += ones(word & planes[1, w]) * np.uint64(2)
+                weighted += ones(word & planes[2, w]) * np.uint64(4)
+                weighted += ones(word & planes[3, w]) * np.uint64(8)
+            signed = low * np.float32(here) + step * np.float32(weighted) - total
+            best = max(best, shift + scales[i] * signed)
+        if best >= heaps[0, 0]:
+            places[0, counts[0]] = base + place
+            uppers[0, counts[0]] = best
+            counts[0] += 1
+            if best > heaps[0, 0]:
+                replace_least(heaps[0], best)

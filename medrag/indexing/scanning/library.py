@@ -1,13 +1,13 @@
 """The packed vectors of a channel in all segments, and the exact scores of some of them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from medrag.errors import IndexFormatError
+from medrag.indexing.storage import Block
 from medrag.records import ScoredRow
 
 Floats = NDArray[np.float32]
@@ -20,24 +20,13 @@ _RESCORED_BYTES = 32 << 20
 _CHECKED_BYTES = 16 << 20
 
 
-class Packed(Protocol):
-    """Vectors and the rows they are of: rows (m,), lengths (m,), values (sum(lengths), d)."""
-
-    @property
-    def rows(self) -> Rows: ...
-    @property
-    def lengths(self) -> NDArray[np.int32]: ...
-    @property
-    def values(self) -> Floats: ...
-
-
 class Shelf:
     """One block of a library: passages that stand side by side.
 
     `first` is the place of its first passage; places count through the passages of all blocks.
     """
 
-    def __init__(self, block: Packed, first: int) -> None:
+    def __init__(self, block: Block, first: int) -> None:
         self.rows = np.asarray(block.rows)
         self.lengths = np.asarray(block.lengths)
         self.values = block.values
@@ -91,23 +80,31 @@ class Shelf:
         here = mask[self.rows[0] : self.rows[-1] + 1] if self.dense else mask[self.rows]
         return None if here.all() else here
 
+    def spans(
+        self, size: int, first: int = 0, stop: int | None = None
+    ) -> Iterator[tuple[int, int]]:
+        """Cut passages [first, stop), or all, as `cut` does."""
+        stop = len(self) if stop is None else stop
+        if self.single:
+            return ((at, min(at + size, stop)) for at in range(first, stop, size))
+        return ((first + a, first + b) for a, b in cut(self.starts[first : stop + 1], size))
+
     def scores(self, places: Rows, question: Doubles) -> Floats:
         """Score passages (by place within the block) by their best vector.
 
         Summed in double precision, each in the same order, whatever else is scored beside it.
         """
-        if self.single:
-            vectors = self.values[places]
-            firsts = None
-        else:
+        lengths = None if self.single else self.lengths[places]
+        return best_vectors(self.gathered(places), lengths, question)
+
+    def gathered(self, places: Rows) -> Floats:
+        """Copy the vectors of passages (by place within the block), in their order."""
+        if not self.single:
             lengths = self.lengths[places]
-            firsts = np.concatenate(([0], np.cumsum(lengths[:-1], dtype=np.int64)))
-            within = np.arange(lengths.sum()) - np.repeat(firsts, lengths)
-            vectors = self.values[np.repeat(self.starts[places], lengths) + within]
-        products = np.einsum("ij,j->i", vectors.astype(np.float64), question)
-        best = products if firsts is None else np.maximum.reduceat(products, firsts)
-        scores: Floats = best.astype(np.float32)
-        return scores
+            within = np.arange(lengths.sum()) - np.repeat(_firsts(lengths), lengths)
+            places = np.repeat(self.starts[places], lengths) + within
+        vectors: Floats = self.values[places]
+        return vectors
 
 
 class Library:
@@ -119,7 +116,7 @@ class Library:
         size: bytes of the vectors.
     """
 
-    def __init__(self, blocks: Sequence[Packed]) -> None:
+    def __init__(self, blocks: Sequence[Block]) -> None:
         self.shelves: list[Shelf] = []
         self.n = 0
         for block in blocks:
@@ -133,20 +130,57 @@ class Library:
     def firsts(self) -> Rows:
         return np.array([shelf.first for shelf in self.shelves], dtype=np.int64)
 
+    def split(self, places: Rows) -> list[Rows]:
+        """Say places as ascending places within each block."""
+        places = np.sort(places)
+        parts = np.split(places, np.searchsorted(places, self.firsts[1:]))
+        return [part - shelf.first for part, shelf in zip(parts, self.shelves, strict=False)]
+
     def ranked(self, places: Rows, question: Floats, k: int) -> list[ScoredRow]:
         """Score passages exactly; give the best k, equal scores by ascending row."""
         asked = question.astype(np.float64)
         rows = [np.empty(0, np.int64)]
         scores = [np.empty(0, np.float32)]
-        places = np.sort(places)
-        cuts: Rows = np.searchsorted(places, [*self.firsts[1:], self.n][: len(self.shelves)])
-        start = 0
-        for shelf, stop in zip(self.shelves, cuts, strict=True):
-            for piece in _pieces(shelf, places[start:stop] - shelf.first):
+        for shelf, here in zip(self.shelves, self.split(places), strict=True):
+            for piece in _pieces(shelf, here):
                 rows.append(np.asarray(shelf.rows[piece], dtype=np.int64))
                 scores.append(shelf.scores(piece, asked))
-            start = int(stop)
         return _best(np.concatenate(rows), np.concatenate(scores), k)
+
+
+def best_vectors(vectors: Floats, lengths: NDArray[np.int32] | None, question: Doubles) -> Floats:
+    """Score passages by their best vector, in double precision.
+
+    Each product is summed in the same order, so that equal vectors have equal scores.
+
+    Args:
+        vectors: (sum(lengths), d).
+        lengths: (n,), of each passage at least one; None if every one has one.
+        question: (d,).
+    """
+    products = np.einsum("ij,j->i", vectors.astype(np.float64), question)
+    best = products if lengths is None else np.maximum.reduceat(products, _firsts(lengths))
+    scores: Floats = best.astype(np.float32)
+    return scores
+
+
+def cut(starts: Rows, size: int) -> Iterator[tuple[int, int]]:
+    """Cut passages into runs [first, stop) of at most `size` vectors, but of one passage at least.
+
+    Args:
+        starts: (passages + 1,), where the vectors of each begin, and the end.
+    """
+    first, n = 0, len(starts) - 1
+    while first < n:
+        stop = int(np.searchsorted(starts, starts[first] + size, side="right")) - 1
+        stop = min(max(stop, first + 1), n)
+        yield first, stop
+        first = stop
+
+
+def _firsts(lengths: NDArray[np.int32]) -> Rows:
+    firsts: Rows = np.cumsum(lengths, dtype=np.int64) - lengths
+    return firsts
 
 
 def _pieces(shelf: Shelf, places: Rows) -> list[Rows]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from medrag.indexing.scanning.candidates import Candidates, joined, least, slack
 from medrag.indexing.scanning.library import Floats, Library, Mask, Rows, Shelf
-from medrag.indexing.scanning.threads import in_threads, n_cores
+from medrag.indexing.threads import in_threads
 
 # Bytes of vectors, and scores, that a thread holds at once.
 _VALUES_BYTES = 2 << 20
@@ -35,8 +35,9 @@ class PlainScan:
         for shelf in self.library.shelves:
             shelf.longest  # noqa: B018 - measured once, before threads ask for it
         pieces = list(_pieces(self.library, len(questions), mask))
-        n_threads = 1 if len(questions) >= _MANY else n_cores()
-        return joined(in_threads(partial(_scanned, questions, k), pieces, n_threads), k)
+        work = partial(_scanned, questions, k)
+        many = len(questions) >= _MANY
+        return joined([work(iter(pieces))] if many else in_threads(work, pieces))
 
 
 class _Piece(NamedTuple):
@@ -54,17 +55,10 @@ def _pieces(library: Library, n_questions: int, mask: Mask) -> Iterator[_Piece]:
     size = max(1, min(share // (4 * max(1, library.d)), _SCORES // n_questions))
     for shelf in library.shelves:
         allowed = shelf.allowed(mask)
-        first = 0
-        while first < len(shelf):
-            end = first + size
-            if not shelf.single:
-                stop = np.searchsorted(shelf.starts, shelf.starts[first] + size, side="right")
-                end = max(int(stop) - 1, first + 1)
-            stop = min(end, len(shelf))
-            here = None if allowed is None else allowed[first:stop]
+        for start, stop in shelf.spans(size):
+            here = None if allowed is None else allowed[start:stop]
             if here is None or here.any():
-                yield _Piece(shelf, first, stop, here)
-            first = stop
+                yield _Piece(shelf, start, stop, here)
 
 
 def _scanned(questions: Floats, k: int, pieces: Iterator[_Piece]) -> list[Candidates]:
@@ -87,7 +81,7 @@ def _scan(
         if not np.isfinite(error) or not np.isfinite(here).all():
             # Too large for single precision: only the exact scores can tell.
             here, error = np.zeros_like(here), np.inf
-        each.add_near(places + shelf.first, here, np.float32(error))
+        each.add(places + shelf.first, here, np.float32(error))
 
 
 def _scores(piece: _Piece, questions: Floats) -> tuple[Rows, Floats]:

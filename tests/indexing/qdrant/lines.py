@@ -1,22 +1,25 @@
 """A small index of lines with everything that a filter looks at, and random filters."""
 
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import strategies as st
 from PIL import Image
 
 from medrag.build import ChannelPlan
 from medrag.images import identified
 from medrag.indexing.exact import ExactSearch
-from medrag.indexing.qdrant import QdrantSearch
+from medrag.indexing.qdrant import QdrantSearch, edge
 from medrag.indexing.storage import Store, open_store
 from medrag.records import Embeddings, Filter, ImageRef, Question, ScoredRow
 from tests.indexing.library import WordEncoder, build_lines
+from tests.indexing.vector_library import check_rankings
 
 WORDS = ("effusion", "pleura", "lung", "left", "white", "matter", "nodule", "heart", "no", "small")
 KINDS = ("text", "report", "case")
@@ -78,6 +81,19 @@ def built(
     return open_store(folder / "index")
 
 
+@contextmanager
+def cut_short(step: str = "finish") -> Iterator[None]:
+    """Let what is built here die at a step of the shard."""
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(edge.EdgePoints, step, killed)
+        with pytest.raises(KeyboardInterrupt):
+            yield
+
+
 def draw(folder: Path) -> list[str]:
     """Make the pictures that passages show, and give the sha256 of each."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -110,13 +126,7 @@ def check_same(
     """Compare with the exact search: the same rows in the same order, scores within 1e-3."""
     found = search.search(questions, k, filters)
     expected = ExactSearch(store=store, name=search.name).search(questions, k, filters)
-    assert [[hit.row for hit in each] for each in found] == [
-        [hit.row for hit in each] for each in expected
-    ]
-    for one, two in zip(found, expected, strict=True):
-        np.testing.assert_allclose(
-            [hit.score for hit in one], [hit.score for hit in two], atol=1e-3
-        )
+    check_rankings(found, expected)
     return found
 
 

@@ -18,7 +18,15 @@ from medrag.indexing.qdrant.points import IdMap, shapes_of
 from medrag.indexing.storage import Store, open_store
 from medrag.records import Embeddings, Filter, Passage
 from tests.indexing.library import build_lines
-from tests.indexing.qdrant.lines import asked, built, channels, check_same, lines, searching
+from tests.indexing.qdrant.lines import (
+    asked,
+    built,
+    channels,
+    check_same,
+    cut_short,
+    lines,
+    searching,
+)
 from tests.indexing.vector_library import packed
 
 EXACT: dict[str, Any] = {"exact": True}
@@ -40,9 +48,8 @@ class Parts:
 
 
 def check(store: Store) -> None:
-    search = searching(store)
-    check_same(store, search, QUESTIONS, store.n_rows or 1, [Filter()] * 3)
-    assert search._points.count() == len(store.passages)
+    check_same(store, searching(store), QUESTIONS, store.n_rows or 1, [Filter()] * 3)
+    assert edge.opened(shard_of(store)).count() == len(store.passages)
     assert verify(store.folder) == []
 
 
@@ -82,6 +89,15 @@ def test_a_build_of_nothing_new_leaves_the_shard_alone(quick: Path) -> None:
     first = built(quick, {"a.lines": lines(1, 20)}, EXACT)
     again = built(quick, {}, EXACT)
     assert shard_of(first) == shard_of(again)
+
+
+def test_options_that_only_say_how_to_search_leave_the_shard_alone(quick: Path) -> None:
+    first = built(quick, {"a.lines": lines(1, 20)}, EXACT)
+    again = built(quick, {}, {"ef": 99, "timeout": 9})
+    assert shard_of(first) == shard_of(again)
+    assert searching(again).options.ef == 99
+    check(again)
+    assert shard_of(built(quick, {}, {"hnsw": {"m": 4}})) != shard_of(first)
 
 
 def test_only_what_is_new_is_put(quick: Path) -> None:
@@ -129,18 +145,11 @@ def test_vectors_that_become_many_make_the_shard_anew(quick: Path) -> None:
 
 
 @pytest.mark.parametrize("step", ["put", "drop", "finish"])
-def test_a_derivation_cut_short_leaves_the_last_good_shard(
-    quick: Path, monkeypatch: pytest.MonkeyPatch, step: str
-) -> None:
+def test_a_derivation_cut_short_leaves_the_last_good_shard(quick: Path, step: str) -> None:
     first = built(quick, {"a.lines": lines(1, 20), "b.lines": lines(2, 10)}, EXACT)
 
-    def killed(self: object, *arguments: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched:
-        patched.setattr(edge.EdgePoints, step, killed)
-        with pytest.raises(KeyboardInterrupt):
-            built(quick, {"b.lines": lines(4, 10), "c.lines": lines(5, 10)}, EXACT)
+    with cut_short(step):
+        built(quick, {"b.lines": lines(4, 10), "c.lines": lines(5, 10)}, EXACT)
     between = open_store(quick / "index")
     assert shard_of(between) == shard_of(first)
     assert between.n_rows > first.n_rows

@@ -14,6 +14,11 @@ from medrag.indexing.qdrant.payload import allows, encodable, time_parts
 from medrag.records import Filter, Passage, Source
 
 
+def recipe(options: dict[str, Any]) -> dict[str, Any]:
+    """Write a channel whose store has some options."""
+    return {"encoder": {"kind": "descriptor"}, "store": {"kind": "qdrant", **options}}
+
+
 @pytest.mark.parametrize(
     ("options", "told"),
     [
@@ -21,24 +26,67 @@ from medrag.records import Filter, Passage, Source
         ({"url": "host:6333"}, "url must be such as https://host:6333"),
         ({"url": "https://user:secret@host"}, "QDRANT_API_KEY in the environment"),
         ({"url": "https://host?api-key=x"}, "QDRANT_API_KEY in the environment"),
+        ({"url": "user:secret@host:6333"}, "must not hold a name, a password or a key"),
+        ({"url": "https://h:99999"}, "port from 1 to 65,535, got 'https://h:99999'"),
+        ({"url": "https://h:0"}, "port from 1 to 65,535, got 'https://h:0'"),
+        ({"url": "https://[::1"}, "url must be such as https://host:6333"),
+        ({"url": "https://a host"}, "url must be such as https://host:6333"),
+        ({"url": ""}, "url must be such as https://host:6333"),
         ({"url": "https://host", "location": ":memory:"}, "exclude each other"),
         ({"by_domain": True}, "by_domain is an option of a server; give its url"),
         ({"collection": "x"}, "collection is an option of a server"),
-        ({"url": "https://host", "shards": 0}, "shards must be at least 1, got 0"),
+        ({"url": "https://host", "collection": "a/b"}, "1 to 255 characters, none of .*'a/b'"),
+        ({"url": "https://host", "collection": ""}, "1 to 255 characters, none of"),
+        ({"url": "https://host", "shards": 0}, "shards must be at least 1 .*, got 0"),
+        ({"url": "https://host", "replicas": -2}, "replicas must be at least 1 .*, got -2"),
+        ({"url": "https://host", "grpc_port": 65_536}, "at most 65,535, got 65536"),
         ({"url": "https://host", "read_consistency": 0}, "read_consistency must be at least 1"),
+        ({"timeout": 10**9}, "timeout must be .* at most 86,400, got 1000000000"),
+        ({"parallel": 10**6}, "parallel must be .* at most 256"),
         ({"ef": 0}, "ef must be at least 1"),
-        ({"oversampling": 0.5}, "oversampling must be at least 1"),
+        ({"ef": 2**62}, "ef must be at least 1 and at most 1,000,000"),
+        ({"oversampling": 0.5}, "oversampling must be at least 1 .*, got 0.5"),
+        ({"oversampling": float("nan")}, "oversampling must be .*, got nan"),
+        ({"oversampling": float("inf")}, "oversampling must be .*, got inf"),
         ({"hnsw": {"M": 16}}, "hnsw takes whole numbers for m, ef_construct"),
+        ({"hnsw": {"m": -1}}, "m of hnsw must be at least 0 .*, got -1"),
+        ({"hnsw": {"m": 10**9}}, "m of hnsw must be .* at most 1,000, got 1000000000"),
+        ({"hnsw": {"payload_m": 2**63}}, "payload_m of hnsw must be .* at most 1,000"),
+        ({"hnsw": {"ef_construct": 3}}, "ef_construct of hnsw must be at least 4"),
+        ({"hnsw": {"ef_construct": 2**40}}, "ef_construct of hnsw must be .* at most 100,000"),
     ],
 )
 def test_options_that_do_not_fit_are_refused(options: dict[str, Any], told: str) -> None:
     with pytest.raises(ValueError, match=told):
         check_options(Options(**options))
+    with pytest.raises(RecipeError, match=rf"test, store: .*{told}"):
+        planned_channel("image", recipe(options), Place("test"))
+
+
+def test_a_url_that_holds_a_password_is_not_shown() -> None:
+    with pytest.raises(ValueError, match="must not hold") as refused:
+        check_options(Options(url="user:secret@host"))
+    assert "secret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"paralel": 3}, r"store\.paralel: unknown key .*did you mean 'parallel'"),
+        ({"hnsw": {"m": "16"}}, r"store\.hnsw: expected a mapping"),
+        ({"hnsw": {"m": 1.5}}, r"store\.hnsw: expected a mapping"),
+        ({"url": "https://host", "shards": True}, r"store\.shards: expected a whole number"),
+    ],
+)
+def test_what_is_no_option_or_of_another_type_is_refused(
+    options: dict[str, Any], told: str
+) -> None:
+    with pytest.raises(RecipeError, match=told):
+        planned_channel("image", recipe(options), Place("test"))
 
 
 def test_a_recipe_may_say_every_option_of_its_kind() -> None:
     store = {
-        "kind": "qdrant",
         "url": "https://host:6333",
         "collection": "c",
         "prefer_grpc": True,
@@ -47,11 +95,9 @@ def test_a_recipe_may_say_every_option_of_its_kind() -> None:
         "quantization": "turbo",
         "hnsw": {"m": 32},
     }
-    spec = {"encoder": {"kind": "descriptor"}, "store": store}
-    assert planned_channel("image", spec, Place("test")).vectors is not None
-    bad = {**spec, "store": {**store, "quantization": "octal"}}
+    assert planned_channel("image", recipe(store), Place("test")).vectors is not None
     with pytest.raises(RecipeError, match="quantization"):
-        planned_channel("image", bad, Place("test"))
+        planned_channel("image", recipe({**store, "quantization": "octal"}), Place("test"))
 
 
 def test_times_compare_as_texts_do() -> None:

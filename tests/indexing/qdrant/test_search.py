@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from medrag.errors import IndexFormatError, MedragError
+from medrag.indexing.checking import verify
 from medrag.indexing.dense import DenseChannel
 from medrag.indexing.qdrant import QdrantSearch, edge, points
-from medrag.indexing.qdrant.points import Asked
+from medrag.indexing.qdrant.points import Asked, Near
 from medrag.indexing.storage import Store
 from medrag.records import Filter, ImageRef, Question
 from tests.contracts import check_channel
@@ -32,7 +33,7 @@ from tests.indexing.qdrant.lines import (
     lines,
     searching,
 )
-from tests.indexing.vector_library import Made, made_index, packed, plainly
+from tests.indexing.vector_library import Made, check_rankings, made_index, packed, plainly
 from tests.indexing.vector_library import searching as searching_made
 
 EDGE: dict[str, Any] = {"exact": True}
@@ -81,9 +82,8 @@ def test_ten_thousand_questions_and_filters_give_the_exact_ranking(
 def test_the_payload_alone_says_what_a_filter_allows(
     library: Store, search: QdrantSearch, wanted: Filter
 ) -> None:
-    (near,) = search._points.query(
-        "words", [Asked(np.ones(16, np.float32), 1000, wanted)], search.options
-    )
+    asking = [Asked(np.ones(16, np.float32), wanted)]
+    (near,) = search._points.query("words", asking, 1000, search.options)
     found = {bytes(each).hex() for each in near.ids}
     expected = {p.id.replace("-", "") for p in library.passages if allowed(p, wanted)}
     if wanted.before is not None and len(wanted.before.encode()) > 30:
@@ -127,9 +127,7 @@ def test_passages_and_questions_of_many_vectors(
     )
     many = packed([random.standard_normal((1 + n, 8)).astype(np.float32) for n in range(3)], 8)
     found = searching_made(store).search(many, 10, [Filter()] * 3)
-    for one, two in zip(found, plainly(store, many, 10, [Filter()] * 3), strict=True):
-        assert [hit.row for hit in one] == [hit.row for hit in two]
-        np.testing.assert_allclose([h.score for h in one], [h.score for h in two], atol=1e-3)
+    check_rankings(found, plainly(store, many, 10, [Filter()] * 3))
 
 
 @both
@@ -154,11 +152,27 @@ def test_more_equal_scores_than_are_asked_for_at_first_are_ranked_by_row(
     assert [hit.row for hit in found] == [0, 1, 2]
 
 
+def test_a_point_that_is_found_twice_counts_once(quick: Path) -> None:
+    store = built(quick, {"a.lines": lines(1, 40)}, EDGE)
+    search = searching(store)
+    real = search._points
+
+    class Moving:
+        """Shards between which points move, so that both have them."""
+
+        def query(self, *arguments: Any) -> list[Near]:
+            found = real.query(*arguments)
+            return [Near(np.repeat(n.ids, 2, axis=0), np.repeat(n.scores, 2)) for n in found]
+
+    search.__dict__["_points"] = Moving()
+    check_same(store, search, asked("lung"), 10, [Filter()])
+
+
 def test_channels_of_an_index_share_a_shard_of_named_vectors(quick: Path) -> None:
     store = built(quick, {"a.lines": lines(1, 30)}, channels=channels(EDGE, ("words", "titles")))
     one, two = searching(store, "words"), searching(store, "titles")
     assert one._points is two._points
-    assert one._points.count() == 30
+    assert edge.opened(store.derived("words")).count() == 30
     assert store.derived("words") == store.derived("titles")
     for each in (one, two):
         check_same(store, each, asked("effusion", "lung"), 5, [Filter()] * 2)
@@ -277,6 +291,8 @@ def test_a_shard_of_another_index_is_not_searched(quick: Path, changed: str) -> 
     shutil.copytree(foreign.derived("words") / "shard", store.derived("words") / "shard")
     with pytest.raises(IndexFormatError, match=r"is not as it was put.*--repair"):
         searching(store).search(asked("lung"), 1, [Filter()])
+    (problem,) = verify(store.folder)
+    assert "is not as it was put" in problem.problem
 
 
 @pytest.mark.parametrize("left", [0, 10, -10])

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from medrag.build import ChannelPlan
 from medrag.indexing.checking import verify
 from medrag.indexing.maintenance import remove
-from medrag.indexing.qdrant import QdrantSearch, edge
+from medrag.indexing.qdrant import QdrantSearch
 from medrag.indexing.qdrant.ledger import read_ledger
 from medrag.indexing.qdrant.terms import of_pairs, summed
 from medrag.indexing.sparse import InvertedLists, SparseChannel
@@ -21,11 +21,12 @@ from medrag.records import Filter, Question, SparseEmbeddings
 from tests.contracts import check_channel
 from tests.indexing.qdrant.conftest import QUICK
 from tests.indexing.qdrant.fake_server import FakeServer
-from tests.indexing.qdrant.lines import asked, built, check_same
+from tests.indexing.qdrant.lines import asked, built, check_same, cut_short
 from tests.indexing.qdrant.lines import channels as dense_channels
 from tests.indexing.qdrant.lines import searching as searching_dense
 from tests.indexing.qdrant.test_words import plan as lexical_plan
 from tests.indexing.test_sparse import FILTERS, LINES, Numbers, Terms, channels, sparse
+from tests.indexing.vector_library import check_rankings
 
 EDGE: dict[str, Any] = {}
 MEMORY: dict[str, Any] = {"location": ":memory:"}
@@ -48,11 +49,7 @@ def check(store: Store, questions: SparseEmbeddings, k: int, filters: list[Filte
     """Compare with inverted lists: the same rows in the same order, equal scores."""
     found = searching(store).search(questions, k, filters)
     expected = InvertedLists(store=store, name="terms").search(questions, k, filters)
-    assert [[hit.row for hit in each] for each in found] == [
-        [hit.row for hit in each] for each in expected
-    ]
-    for one, two in zip(found, expected, strict=True):
-        np.testing.assert_allclose([h.score for h in one], [h.score for h in two], rtol=1e-6)
+    check_rankings(found, expected, rtol=1e-6, atol=0.0)
 
 
 @both
@@ -105,22 +102,15 @@ def check_any(options: dict[str, Any], seed: int, k: int, files: int) -> None:
         check(store, sparse(questions), k, wanted)
 
 
-def test_passages_that_came_and_went_are_followed(
-    quick: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_passages_that_came_and_went_are_followed(quick: Path) -> None:
     plan = plans(Terms(), EDGE)
     built(quick, {"a.lines": LINES[:2], "b.lines": LINES[2:4]}, channels=plan)
     (quick / "in" / "a.lines").unlink()
     remove(quick / "index", ["a.lines"])
     questions = Terms().encode_questions([Question("effusion no white")], "text")
 
-    def killed(self: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched:
-        patched.setattr(edge.EdgePoints, "finish", killed)
-        with pytest.raises(KeyboardInterrupt):
-            built(quick, {"c.lines": LINES[:2]}, channels=plan)
+    with cut_short():
+        built(quick, {"c.lines": LINES[:2]}, channels=plan)
     # The new segment is searched where it lies, removed points are not returned.
     between = open_store(quick / "index")
     check(between, questions, 9, [Filter()])

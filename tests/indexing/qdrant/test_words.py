@@ -22,7 +22,7 @@ from medrag.indexing.checking import verify
 from medrag.indexing.lexical import LexicalChannel
 from medrag.indexing.maintenance import compact, remove, repair
 from medrag.indexing.postings import postings_from_json
-from medrag.indexing.qdrant import QdrantSearch, edge, words
+from medrag.indexing.qdrant import QdrantSearch, words
 from medrag.indexing.qdrant.ledger import read_ledger
 from medrag.indexing.qdrant.words import counted
 from medrag.indexing.storage import Store, open_store
@@ -33,7 +33,15 @@ from tests.contracts import check_channel
 from tests.indexing.library import build_lines
 from tests.indexing.qdrant.conftest import QUICK
 from tests.indexing.qdrant.fake_server import FakeServer
-from tests.indexing.qdrant.lines import WORDS, built, channels, check_same, filters, lines
+from tests.indexing.qdrant.lines import (
+    WORDS,
+    built,
+    channels,
+    check_same,
+    cut_short,
+    filters,
+    lines,
+)
 from tests.indexing.qdrant.lines import asked as vectors_of
 from tests.indexing.qdrant.lines import searching as searching_vectors
 
@@ -268,18 +276,11 @@ def test_a_server_without_the_words_is_told(quick: Path, server: FakeServer, url
         searching(store).search(QUESTIONS, 3, [Filter()] * 3)
 
 
-def test_new_passages_are_found_once_their_build_is_finished(
-    quick: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_new_passages_are_found_once_their_build_is_finished(quick: Path) -> None:
     built(quick, {"a.lines": lines(1, 20)}, channels=plan(EDGE))
 
-    def killed(self: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched:
-        patched.setattr(edge.EdgePoints, "finish", killed)
-        with pytest.raises(KeyboardInterrupt):
-            built(quick, {"b.lines": lines(5, 10)}, channels=plan(EDGE))
+    with cut_short():
+        built(quick, {"b.lines": lines(5, 10)}, channels=plan(EDGE))
     between = open_store(quick / "index")
     (found,) = searching(between).search([Question(text="effusion")], 99, [Filter()])
     assert found
@@ -287,19 +288,12 @@ def test_new_passages_are_found_once_their_build_is_finished(
     check(built(quick, {}, channels=plan(EDGE)))
 
 
-def test_a_channel_that_moves_is_unfinished_until_it_arrived(
-    quick: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_channel_that_moves_is_unfinished_until_it_arrived(quick: Path) -> None:
     plain = {"lexical": ChannelPlan({"kind": "lexical"})}
     built(quick, {"a.lines": lines(1, 20)}, channels=plain)
 
-    def killed(self: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched:
-        patched.setattr(edge.EdgePoints, "finish", killed)
-        with pytest.raises(KeyboardInterrupt):
-            built(quick, {"b.lines": lines(5, 10)}, channels=plan(EDGE))
+    with cut_short():
+        built(quick, {"b.lines": lines(5, 10)}, channels=plan(EDGE))
     assert open_store(quick / "index").unfinished == ("lexical",)
     check(built(quick, {}, channels=plan(EDGE)))
 

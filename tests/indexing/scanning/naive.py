@@ -6,13 +6,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from medrag.indexing.scanning.choosing import Scanner
+from medrag.indexing.scanning.library import Library
+from medrag.indexing.storage import Block
 from medrag.records import ScoredRow
-
-
-class Block(NamedTuple):
-    rows: NDArray[np.int64]
-    lengths: NDArray[np.int32]
-    values: NDArray[np.float32]
 
 
 class Case(NamedTuple):
@@ -92,3 +89,15 @@ def naive(
                     scored.append(ScoredRow(int(row), float(np.float32(best))))
         rankings.append(sorted(scored, key=lambda hit: (-hit.score, hit.row))[:k])
     return rankings
+
+
+def ranked(
+    scan: Scanner,
+    held: Library,
+    questions: NDArray[np.float32],
+    k: int,
+    mask: NDArray[np.bool_],
+) -> list[list[ScoredRow]]:
+    """Rank the candidates of a scan."""
+    found = scan.candidates(questions, k, mask)
+    return [held.ranked(places, each, k) for places, each in zip(found, questions, strict=True)]

@@ -3,7 +3,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from medrag.indexing.scanning import bit_kernels, kernels
+from medrag.indexing.scanning import kernels
 
 
 @pytest.mark.parametrize("d", [1, 15, 16, 17, 63, 64, 65, 200])
@@ -30,7 +30,7 @@ def test_a_heap_keeps_the_largest_and_its_least_in_front() -> None:
 def test_bits_are_counted() -> None:
     words = np.random.default_rng(0).integers(0, 2**63, 50).astype(np.uint64) << np.uint64(1)
     for word in (*words, np.uint64(0), np.uint64(2**64 - 1)):
-        assert bit_kernels.ones(word) == int(word).bit_count()
+        assert kernels.ones(word) == int(word).bit_count()
 
 
 def test_without_a_folder_to_keep_it_in_a_loop_is_compiled_all_the_same(

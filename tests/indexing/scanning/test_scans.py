@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from medrag.indexing.scanning import int8, products
+from medrag.indexing.scanning import int8, plain, products
 from medrag.indexing.scanning.bits import BitsScan
 from medrag.indexing.scanning.choosing import Scanner
 from medrag.indexing.scanning.copies import copied
@@ -16,8 +16,9 @@ from medrag.indexing.scanning.device import DeviceScan
 from medrag.indexing.scanning.int8 import Int8Scan
 from medrag.indexing.scanning.library import Library
 from medrag.indexing.scanning.plain import PlainScan
+from medrag.indexing.storage import Block
 from medrag.records import ScoredRow
-from tests.indexing.scanning.naive import KINDS, Block, library, naive, values
+from tests.indexing.scanning.naive import KINDS, library, naive, ranked, values
 
 SCANS: dict[str, Callable[[Library], Scanner]] = {
     "float32": PlainScan,
@@ -68,7 +69,7 @@ def test_the_top_ten_of_many_vectors_are_the_naive_ones(
     scan: str, clusters: int, n_questions: int
 ) -> None:
     held, questions = _many(clusters, n_questions)
-    found = _ranked(SCANS[scan](held), held, questions, 10, np.ones(held.n, dtype=np.bool_))
+    found = ranked(SCANS[scan](held), held, questions, 10, np.ones(held.n, dtype=np.bool_))
     assert found == naive([_block(held)], questions, 10, np.ones(held.n, dtype=np.bool_))
 
 
@@ -80,6 +81,23 @@ def test_a_scan_leaves_few_to_score_exactly(scan: str) -> None:
         assert 10 <= len(places) < 0.05 * held.n
 
 
+def test_equal_scores_are_ranked_by_ascending_row() -> None:
+    block = Block(np.array([8, 3, 5, 1, 9]), np.ones(5, np.int32), np.ones((5, 4), np.float32))
+    held, mask = Library([block]), np.ones(10, dtype=np.bool_)
+    for make in SCANS.values():
+        (found,) = ranked(make(held), held, np.ones((1, 4), np.float32), 3, mask)
+        assert [hit.row for hit in found] == [1, 3, 5]
+
+
+def test_a_passage_counts_with_its_best_vector() -> None:
+    # row 0: max(1, -1) = 1; row 1: 0.5
+    values = np.array([[1.0], [-1.0], [0.5]], dtype=np.float32)
+    held = Library([Block(np.array([0, 1]), np.array([2, 1], np.int32), values)])
+    for make in SCANS.values():
+        (found,) = ranked(make(held), held, np.ones((1, 1), np.float32), 2, np.ones(2, np.bool_))
+        assert found == [ScoredRow(0, 1.0), ScoredRow(1, 0.5)]
+
+
 def test_signs_find_most_of_the_best_and_score_them_exactly() -> None:
     held, questions = _many(40, 20)
     everything = np.ones(held.n, dtype=np.bool_)
@@ -87,7 +105,7 @@ def test_signs_find_most_of_the_best_and_score_them_exactly() -> None:
     right = naive([_block(held)], questions, 10, everything)
     recalls = []
     for oversample in (1, 20):
-        found = _ranked(BitsScan(held, signs, oversample), held, questions, 10, everything)
+        found = ranked(BitsScan(held, signs, oversample), held, questions, 10, everything)
         both = [{*one} & {*two} for one, two in zip(found, right, strict=True)]
         recalls.append(sum(map(len, both)) / 200)
     assert recalls[1] > max(0.9, recalls[0])
@@ -97,7 +115,7 @@ def test_signs_keep_to_the_filter_and_rank_all_where_all_are_candidates() -> Non
     case = library(np.random.default_rng(3), d=70, kind="coarse")
     held = Library(case.blocks)
     scan = BitsScan(held, [copied(each, "bits") for each in held.shelves], 1000)
-    found = _ranked(scan, held, case.questions, 7, case.mask)
+    found = ranked(scan, held, case.questions, 7, case.mask)
     assert found == naive(case.blocks, case.questions, 7, case.mask)
 
 
@@ -105,7 +123,7 @@ def _check(scan: str, k: int, kind: str, seed: int, **sizes: int | bool | float)
     case = library(np.random.default_rng(seed), kind=kind, **sizes)  # type: ignore[arg-type]
     held = Library(case.blocks)
     expected = naive(case.blocks, case.questions, k, case.mask)
-    assert _ranked(SCANS[scan](held), held, case.questions, k, case.mask) == expected
+    assert ranked(SCANS[scan](held), held, case.questions, k, case.mask) == expected
 
 
 @pytest.fixture(autouse=True)
@@ -114,6 +132,7 @@ def _many_questions_are_multiplied(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(int8, "_WORTH_IMPORT", 0)
     monkeypatch.setattr(int8, "_TASK_BYTES", 1 << 10)
     monkeypatch.setattr(products, "_PRODUCTS", 1 << 9)
+    monkeypatch.setattr(plain, "_VALUES_BYTES", 1 << 9)
 
 
 def _on_device(held: Library, scan: str, devices: list[str]) -> DeviceScan:
@@ -137,14 +156,3 @@ def _many(clusters: int, n_questions: int) -> tuple[Library, NDArray[np.float32]
 def _block(held: Library) -> Block:
     (shelf,) = held.shelves
     return Block(shelf.rows, shelf.lengths, shelf.values)
-
-
-def _ranked(
-    scan: Scanner,
-    held: Library,
-    questions: NDArray[np.float32],
-    k: int,
-    mask: NDArray[np.bool_],
-) -> list[list[ScoredRow]]:
-    found = scan.candidates(questions, k, mask)
-    return [held.ranked(places, each, k) for places, each in zip(found, questions, strict=True)]

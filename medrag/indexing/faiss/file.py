@@ -6,12 +6,13 @@ and count were compared with the JSON file, and the JSON file with the segments.
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from medrag.errors import IndexFormatError
 from medrag.extras import Library, require
+from medrag.indexing.segment import file_sum
 
 VERSION = 1
 # Files from this size on are mapped where the type of index allows it, and else read.
@@ -28,29 +29,29 @@ class FaissFile:
     """What a FAISS index holds.
 
     Attributes:
-        faiss: version of the library that wrote it.
         factory: what was asked for, as in `faiss.index_factory`.
         built: what was made of it, where there were too few vectors for that.
-        n: vectors, 0 if there is no file.
         n_trained: vectors that there were when it was trained; 0 if it needs no training.
+        n: vectors, 0 if there is no file.
         longest: norm of the longest vector.
         segments: names and numbers of vectors, in the order of the positions in the index.
+        faiss: version of the library that wrote it.
         size: bytes of the file.
         spots: digest of pieces of it, told anew whenever it is opened; "" if not written down.
     """
 
-    faiss: str
     factory: str
     built: str
     d: int
-    n: int
-    n_trained: int
-    longest: float
-    segments: tuple[tuple[str, int], ...]
+    n_trained: int = 0
+    n: int = 0
+    longest: float = 0.0
+    segments: tuple[tuple[str, int], ...] = ()
+    faiss: str = ""
     size: int = 0
     sha256: str = ""
-    version: int = VERSION
     spots: str = ""
+    version: int = VERSION
 
 
 def library() -> Library:
@@ -71,10 +72,20 @@ def index_path(folder: Path, name: str) -> Path:
     return folder / f"{name}.faiss"
 
 
-def write_faiss_file(folder: Path, name: str, file: FaissFile) -> None:
-    """Write down what the index of a channel holds."""
-    text = json.dumps(asdict(file), indent=1)
-    (folder / f"{name}.json").write_text(text, encoding="utf-8")
+def about_path(folder: Path, name: str) -> Path:
+    return folder / f"{name}.json"
+
+
+def write_faiss_file(index: Library | None, file: FaissFile, folder: Path, name: str) -> None:
+    """Write the index of a channel, and what it holds; None where there are no vectors."""
+    faiss = library()
+    if index is not None:
+        path = index_path(folder, name)
+        faiss.write_index(index, str(path))
+        found = file_sum(path)
+        file = replace(file, size=found.size, sha256=found.sha256, spots=_spots(path))
+    text = json.dumps(asdict(replace(file, faiss=str(faiss.__version__))), indent=1)
+    about_path(folder, name).write_text(text, encoding="utf-8")
 
 
 def read_faiss_file(folder: Path, name: str) -> FaissFile:
@@ -83,7 +94,7 @@ def read_faiss_file(folder: Path, name: str) -> FaissFile:
     Raises:
         IndexFormatError: if that is missing, damaged, or of another version.
     """
-    path = folder / f"{name}.json"
+    path = about_path(folder, name)
     try:
         value: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         segments = tuple((str(each), int(n)) for each, n in value["segments"])
@@ -110,10 +121,10 @@ def opened(folder: Path, name: str, file: FaissFile, *, writable: bool = False) 
     size = path.stat().st_size if path.is_file() else 0
     if size != file.size:
         raise _damaged(path, f"it has {size} bytes instead of {file.size}")
-    if file.spots and spots(path) != file.spots:
+    if file.spots and _spots(path) != file.spots:
         raise _damaged(path, "it has other bytes than were written")
     faiss = library()
-    flags = 0 if writable or size < _MAPPED_BYTES else getattr(faiss, "IO_FLAG_MMAP_IFC", 0)
+    flags = 0 if writable or size < _MAPPED_BYTES else faiss.IO_FLAG_MMAP_IFC
     try:
         index = faiss.read_index(str(path), flags)
     except RuntimeError as error:
@@ -132,11 +143,11 @@ def check_digest(folder: Path, name: str, file: FaissFile) -> None:
         IndexFormatError: if it has other bytes.
     """
     path = index_path(folder, name)
-    if file.n and (not path.is_file() or digest(path) != file.sha256):
+    if file.n and (not path.is_file() or file_sum(path).sha256 != file.sha256):
         raise _damaged(path, "it is missing, or has other bytes than were written")
 
 
-def spots(path: Path) -> str:
+def _spots(path: Path) -> str:
     """Digest pieces of a file, evenly spread from its head to its tail."""
     found = hashlib.sha256()
     last = max(0, path.stat().st_size - _SPOT_BYTES)
@@ -145,11 +156,6 @@ def spots(path: Path) -> str:
             file.seek(last * number // (_SPOTS - 1))
             found.update(file.read(_SPOT_BYTES))
     return found.hexdigest()
-
-
-def digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _damaged(path: Path, problem: str) -> IndexFormatError:

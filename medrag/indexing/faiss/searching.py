@@ -1,25 +1,23 @@
-"""Search the vectors of a channel through FAISS: flat, inverted files, codes, graphs."""
+"""Find candidates through FAISS, and score them from the vectors in the segments."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from medrag.errors import IndexFormatError
 from medrag.indexing.backends import backend_options, check_questions
-from medrag.indexing.faiss_candidates import Candidates
-from medrag.indexing.faiss_file import FaissFile, check_digest, library, opened, read_faiss_file
-from medrag.indexing.faiss_filter import Allowed
-from medrag.indexing.faiss_training import by_segment, make
+from medrag.indexing.exact import best_of
+from medrag.indexing.faiss.allowed import Allowed
+from medrag.indexing.faiss.candidates import Candidates
+from medrag.indexing.faiss.file import FaissFile, check_digest, library, opened, read_faiss_file
+from medrag.indexing.faiss.training import by_segment, make
 from medrag.indexing.manifest import ChannelEntry
-from medrag.indexing.rescoring import RowVectors
+from medrag.indexing.scanning.library import Floats, Library, Mask, Rows
+from medrag.indexing.scanning.plain import PlainScan
 from medrag.indexing.storage import Block, Store
 from medrag.records import Embeddings, Filter, ScoredRow
-
-Floats = NDArray[np.float32]
-Rows = NDArray[np.int64]
 
 FACTORY = "Flat"
 # Candidates for each wanted passage, where the index keeps floats, and where it keeps codes.
@@ -30,8 +28,6 @@ _MORE = 8
 _GROWTH = 4
 # Filters that are remembered, with what they leave.
 _FILTERS = 8
-# Of a filter that leaves less than an eighth, and at most so many passages, all are scored.
-_SCORED, _SCORED_SHARE = 4096, 8
 
 
 class FaissSearch:
@@ -82,11 +78,11 @@ class FaissSearch:
         self._file = read_faiss_file(folder, name)
         blocks = by_segment(store, name)
         _check_fit(self._file, blocks, store, name)
-        self._vectors = RowVectors(list(blocks.values()))
-        held = {each for each, _ in self._file.segments}
-        newer = [block for each, block in blocks.items() if each not in held]
-        self._newer = RowVectors(newer) if newer else None
-        self._rows_of = _rows_of(self._file, blocks)
+        held = dict(self._file.segments)
+        self._library = Library(list(blocks.values()))
+        self._newer = Library([block for each, block in blocks.items() if each not in held])
+        self._rows = np.concatenate([np.empty(0, np.int64), *(b.rows for b in blocks.values())])
+        self._places = _places_of(self._file, blocks)
         self._filters: dict[Filter, Allowed] = {}
         self._candidates: Candidates | None = None
         if self._file.n:
@@ -103,54 +99,56 @@ class FaissSearch:
         rankings: list[list[ScoredRow]] = [[] for _ in filters]
         for wanted in dict.fromkeys(filters):
             numbers = [number for number, each in enumerate(filters) if each == wanted]
-            found = self._found([asked[number] for number in numbers], k, self._allowed(wanted))
-            for number, rows in zip(numbers, found, strict=True):
-                rankings[number] = self._vectors.ranked(rows, asked[number], k)
+            found = self._ranked([asked[number] for number in numbers], k, self._allowed(wanted))
+            for number, ranking in zip(numbers, found, strict=True):
+                rankings[number] = ranking
         return rankings
 
     def _allowed(self, wanted: Filter) -> Allowed:
         """Look at every row for a filter; for the last few filters only once."""
         if wanted not in self._filters:
-            mask = self.store.row_mask(wanted)
-            made = Allowed(mask, self._vectors.rows, self._rows_of)
+            made = Allowed(self.store.row_mask(wanted), self._rows, self._places)
             self._filters = dict([*self._filters.items(), (wanted, made)][-_FILTERS:])
             return made
         return self._filters[wanted]
 
-    def _found(self, asked: Sequence[Floats], k: int, allowed: Allowed) -> list[Rows]:
-        """List, for each question, rows that hold its best k."""
-        few = allowed.n_rows <= min(_SCORED, len(self._vectors.rows) // _SCORED_SHARE)
-        if self._candidates is None or few:
-            return [self._vectors.closest(question, k, allowed.mask) for question in asked]
+    def _ranked(self, asked: Sequence[Floats], k: int, allowed: Allowed) -> list[list[ScoredRow]]:
+        """Rank for each question, (t, d)."""
+        if allowed.few is not None:
+            return [_rescored(self._library, allowed.few, question, k) for question in asked]
+        if self._candidates is None:
+            return _read_whole(self._library, asked, k, allowed.mask)
         found = self._rounds(self._candidates, asked, k, allowed)
-        if self._newer is None:
+        if not self._newer.n:
             return found
-        return [
-            np.union1d(rows, self._newer.closest(question, k, allowed.mask))
-            for rows, question in zip(found, asked, strict=True)
-        ]
+        newer = _read_whole(self._newer, asked, k, allowed.mask)
+        return [best_of(both, k) for both in zip(found, newer, strict=True)]
 
     def _rounds(
         self, candidates: Candidates, asked: Sequence[Floats], k: int, allowed: Allowed
-    ) -> list[Rows]:
-        """Ask FAISS for more candidates until every question has enough."""
+    ) -> list[list[ScoredRow]]:
+        """Ask FAISS for more candidates until every question has enough; else read everything."""
         longest = self._file.longest if candidates.keeps_floats else None
-        found: list[Rows] = [np.empty(0, np.int64)] * len(asked)
+        rankings: list[list[ScoredRow]] = [[] for _ in asked]
         waiting, n, effort = list(range(len(asked))), k * self.rescore + _MORE, allowed.effort
         while waiting and min(k, self._file.n) <= candidates.limit:
             questions = [asked[number] for number in waiting]
             hits = candidates.search(np.concatenate(questions), n, allowed.bits, effort)
             asking, waiting = zip(waiting, hits.parts(questions), strict=True), []
             for number, each in asking:
-                found[number], enough = allowed.rows(each, asked[number], k, longest)
-                if not enough:
+                places, enough = allowed.places(each, asked[number], k, longest)
+                if enough:
+                    rankings[number] = _rescored(self._library, places, asked[number], k)
+                else:
                     waiting.append(number)
             if candidates.exhausted(n, effort):
                 break
             n, effort = n * _GROWTH, effort * _GROWTH
-        for number in waiting:
-            found[number] = self._vectors.closest(asked[number], k, allowed.mask)
-        return found
+        left = [asked[number] for number in waiting]
+        read = _read_whole(self._library, left, k, allowed.mask)
+        for number, ranking in zip(waiting, read, strict=True):
+            rankings[number] = ranking
+        return rankings
 
 
 def check_effort(
@@ -166,17 +164,13 @@ def check_effort(
             raise ValueError(f"{option} must be at least 1, got {value}")
 
 
-class _Made(NamedTuple):
-    name: str
-    factory: str
-
-
 def derive(
     *, store: Store, channels: Mapping[str, ChannelEntry], folder: Path, previous: Path | None
 ) -> bool:
-    """Make the FAISS index of each channel; see `medrag.indexing.faiss_training.make`."""
-    for each in _factories(channels):
-        make(store=store, channel=each.name, factory=each.factory, folder=folder, previous=previous)
+    """Make the FAISS index of each channel; see `medrag.indexing.faiss.training.make`."""
+    for name, entry in channels.items():
+        factory = str(backend_options(entry).get("factory", FACTORY))
+        make(store=store, channel=name, factory=factory, folder=folder, previous=previous)
     return True
 
 
@@ -190,17 +184,10 @@ def problem(*, store: Store, channels: Mapping[str, ChannelEntry], folder: Path)
             _check_fit(file, blocks, store, name)
         except IndexFormatError as error:
             return str(error)
-        lacking = sorted(set(blocks) - {each for each, _ in file.segments})
+        lacking = sorted(set(blocks) - set(dict(file.segments)))
         if lacking:
             return f"the FAISS index lacks {', '.join(lacking)}; the same build again adds them"
     return None
-
-
-def _factories(channels: Mapping[str, ChannelEntry]) -> list[_Made]:
-    return [
-        _Made(name, str(backend_options(entry).get("factory", FACTORY)))
-        for name, entry in channels.items()
-    ]
 
 
 def _check_fit(file: FaissFile, blocks: Mapping[str, Block], store: Store, name: str) -> None:
@@ -216,10 +203,34 @@ def _check_fit(file: FaissFile, blocks: Mapping[str, Block], store: Store, name:
     )
 
 
-def _rows_of(file: FaissFile, blocks: Mapping[str, Block]) -> Rows:
-    """Give the row of each position in an index; -1 where its segment is gone."""
-    parts = [
-        np.repeat(blocks[name].rows, blocks[name].lengths) if name in blocks else np.full(n, -1)
-        for name, n in file.segments
+def _places_of(file: FaissFile, blocks: Mapping[str, Block]) -> Rows:
+    """Give the place in the library of the passage of each vector; -1 if its segment is gone."""
+    first, places = 0, {}
+    for name, block in blocks.items():
+        places[name] = np.repeat(first + np.arange(len(block.rows)), block.lengths)
+        first += len(block.rows)
+    parts = [places.get(name, np.full(n, -1)) for name, n in file.segments]
+    return np.concatenate([np.empty(0, np.int64), *parts])
+
+
+def _rescored(vectors: Library, places: Rows, question: Floats, k: int) -> list[ScoredRow]:
+    """Rank passages by their best pair with the vectors of a question, (t, d)."""
+    return best_of([vectors.ranked(places, each, k) for each in question], k)
+
+
+def _read_whole(
+    vectors: Library, asked: Sequence[Floats], k: int, mask: Mask
+) -> list[list[ScoredRow]]:
+    """Rank the allowed passages for each question, (t, d), by reading all of them.
+
+    Raises:
+        IndexFormatError: if a vector is not finite.
+    """
+    if not vectors.n or not asked or not mask.any():
+        return [[] for _ in asked]
+    found = iter(PlainScan(vectors).candidates(np.concatenate(asked), k, mask))
+    near = [np.unique(np.concatenate([next(found) for _ in question])) for question in asked]
+    return [
+        _rescored(vectors, places, question, k)
+        for places, question in zip(near, asked, strict=True)
     ]
-    return np.concatenate([np.empty(0, np.int64), *parts]).astype(np.int64, copy=False)

@@ -1,59 +1,15 @@
-from collections.abc import Sequence
+"""What a question names is found, and what it asks for stands first."""
+
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
-from medrag.errors import IndexFormatError
-from medrag.indexing.graph import GraphChannel
-from medrag.indexing.graph_compile import compile_graph, relation_words
-from medrag.records import Filter, Passage, Question, Source
-
-ONTOLOGY = Source("kg", "made_up.obo", "0" * 64)
-TABLE = Source("kg", "made_up.tsv", "1" * 64)
-
-
-def term(id_: str, name: str, *synonyms: str, text: str = "") -> Passage:
-    fields = {"id": id_, "name": name, "synonyms": list(synonyms)}
-    return Passage(id_, "term", text or f"{name}. A thing made up.", ONTOLOGY, fields=fields)
-
-
-def fact(head: str, relation: str, tail: str) -> Passage:
-    """A fact between concepts written "ID name"."""
-    (head_id, head_name), (tail_id, tail_name) = head.split(" ", 1), tail.split(" ", 1)
-    text = f"{head_name} {relation} {tail_name}"
-    fields = {
-        "head": head_name, "relation": relation, "tail": tail_name,
-        "head_id": head_id, "tail_id": tail_id,
-    }  # fmt: skip
-    return Passage(text, "fact", text, TABLE, fields=fields)
-
-
-PASSAGES = [
-    term("D:1", "disease"),
-    term("D:2", "heart disease"),
-    term("D:3", "Miller carditis", "miller's heart", "MCS"),
-    term("D:4", "acute Miller carditis"),
-    term("D:5", "sun blindness", "solar keratosis (disorder)"),
-    term("D:6", "acquired weakness syndrome", "AIDS"),
-    fact("D:2 heart disease", "is_a", "D:1 disease"),
-    fact("D:3 Miller carditis", "is_a", "D:2 heart disease"),
-    fact("D:4 acute Miller carditis", "is_a", "D:3 Miller carditis"),
-    fact("D:5 sun blindness", "is_a", "D:1 disease"),
-    fact("D:6 acquired weakness syndrome", "is_a", "D:1 disease"),
-    fact("D:3 Miller carditis", "has_symptom", "S:1 racing pulse"),
-    fact("D:3 Miller carditis", "located_in", "U:1 left ventricle"),
-    fact("D:5 sun blindness", "has_symptom", "S:2 blurred vision"),
-    fact("D:6 acquired weakness syndrome", "has_symptom", "S:1 racing pulse"),
-    Passage("text", "text", "Miller carditis in a book", ONTOLOGY),
-]
-
-
-def everything(_: Filter) -> NDArray[np.bool_]:
-    return np.ones(len(PASSAGES), dtype=np.bool_)
+from medrag.indexing.graph import GraphChannel, compile_graph
+from medrag.records import Filter, Passage, Question
+from tests.indexing.graph.passages import PASSAGES, compiled, everything, fact, term
 
 
 @pytest.fixture(scope="module")
@@ -66,11 +22,6 @@ def channel(tmp_path_factory: pytest.TempPathFactory) -> GraphChannel:
 def texts(channel: GraphChannel, question: str, k: int = 20) -> list[str]:
     [ranking] = channel.search([Question(question)], k, [Filter()])
     return [PASSAGES[row].text for row, _ in ranking]
-
-
-def compiled(passages: Sequence[Passage], folder: Path) -> GraphChannel:
-    compile_graph(enumerate(passages), folder)
-    return GraphChannel(folder=folder, mask=lambda _: np.ones(len(passages), dtype=np.bool_))
 
 
 @pytest.mark.parametrize(
@@ -182,26 +133,6 @@ def test_equal_scores_stand_in_the_order_of_rows(tmp_path: Path) -> None:
     assert len({score for _, score in ranking}) == 1
 
 
-def test_a_concept_of_two_files_is_joined_by_its_id(tmp_path: Path) -> None:
-    # The table calls it differently; both names lead to both.
-    channel = compiled(
-        [term("D:1", "lung rot"), fact("D:1 pulmonary rot", "has_symptom", "S:1 cough")], tmp_path
-    )
-    for name in ("lung rot", "pulmonary rot"):
-        [ranking] = channel.search([Question(f"What are symptoms of {name}?")], 5, [Filter()])
-        assert {row for row, _ in ranking} == {0, 1}
-
-
-def test_a_fact_without_ids_is_joined_by_its_names(tmp_path: Path) -> None:
-    bare = Passage(
-        "f", "fact", "words", TABLE,
-        fields={"head": "Lung Rots", "relation": "hasSymptom", "tail": "cough"},
-    )  # fmt: skip
-    channel = compiled([term("D:1", "lung rot", "LRX"), bare], tmp_path)
-    [ranking] = channel.search([Question("What are the symptoms of LRX?")], 5, [Filter()])
-    assert [row for row, _ in ranking] == [1, 0]
-
-
 def test_a_name_that_many_concepts_share_is_not_guessed_at(tmp_path: Path) -> None:
     channel = compiled([term(f"D:{n}", f"thing {n}", "the lump") for n in range(20)], tmp_path)
     assert channel.search([Question("What is the lump?")], 5, [Filter()]) == [[]]
@@ -216,38 +147,6 @@ def test_a_term_that_says_only_its_name_stands_below_one_that_explains(tmp_path:
 def test_a_circle_of_kinds_is_walked_once(tmp_path: Path) -> None:
     circle = [fact("A:1 xitis", "is_a", "A:2 yitis"), fact("A:2 yitis", "is_a", "A:1 xitis")]
     assert len(compiled(circle, tmp_path).search([Question("xitis")], 5, [Filter()])[0]) == 2
-
-
-def test_an_index_without_terms_and_facts_compiles_to_a_graph_that_finds_nothing(
-    tmp_path: Path,
-) -> None:
-    channel = compiled([Passage("t", "text", "words", ONTOLOGY)], tmp_path)
-    assert channel.search([Question("words"), Question("")], 5, [Filter()] * 2) == [[], []]
-
-
-def test_a_folder_without_a_graph_is_named(tmp_path: Path) -> None:
-    with pytest.raises(IndexFormatError, match="is not a compiled graph"):
-        GraphChannel(folder=tmp_path, mask=everything)
-    compile_graph([], tmp_path)
-    about = (tmp_path / "graph.json").read_text(encoding="utf-8")
-    (tmp_path / "graph.json").write_text(about.replace('"format": 1', '"format": 99'))
-    with pytest.raises(IndexFormatError, match="format 99, expected 1"):
-        GraphChannel(folder=tmp_path, mask=everything)
-
-
-def test_the_same_passages_compile_to_the_same_bytes(tmp_path: Path) -> None:
-    for name in ("a", "b"):
-        compile_graph(enumerate(PASSAGES), tmp_path / name)
-    for path in sorted((tmp_path / "a").iterdir()):
-        assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes()
-
-
-@pytest.mark.parametrize(
-    ("relation", "words"),
-    [("is_a", "is a"), ("hasSymptom", "has symptom"), ("part-of", "part of"), ("HAS", "has")],
-)
-def test_a_relation_is_written_as_words(relation: str, words: str) -> None:
-    assert relation_words(relation) == words
 
 
 @settings(max_examples=60, deadline=None)

@@ -1,10 +1,9 @@
 """Make a FAISS index of the vectors in the segments: trained on some of them, filled in pieces."""
 
 import logging
-import os
 import re
-import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,15 +12,16 @@ from numpy.typing import NDArray
 
 from medrag.errors import IndexFormatError, RecipeError
 from medrag.extras import Library
-from medrag.indexing.faiss_file import (
+from medrag.indexing import durable
+from medrag.indexing.faiss.clustering import POINTS_NEEDED, train
+from medrag.indexing.faiss.file import (
     FaissFile,
+    about_path,
     check_digest,
-    digest,
     index_path,
     library,
     opened,
     read_faiss_file,
-    spots,
     write_faiss_file,
 )
 from medrag.indexing.storage import Block, Store
@@ -29,8 +29,8 @@ from medrag.indexing.storage import Block, Store
 # Vectors that are held at once, in bytes: those that an index is trained on, and those to be added.
 TRAINING_BYTES = 1 << 30
 _PIECE_BYTES = 64 << 20
-# FAISS wants 39 points for each list, and takes no more than 256; codebooks have 256 entries.
-_POINTS_NEEDED, _POINTS_TAKEN, _CODES = 39, 256, 256
+# FAISS takes no more points for each cluster.
+_POINTS_TAKEN = 256
 # An index is trained again when it has grown so many times larger.
 _OUTGROWN = 4
 
@@ -42,9 +42,10 @@ _UNFIT = {
 # Links of each vector in a graph, by name; FAISS ends the process at fewer than two.
 _LINKS = re.compile(r"\bHNSW(\d+)|_HNSW(\d+)")
 _LINKS_LEAST, _LINKS_MOST = 2, 1024
-# Bits of each code of a quantiser: FAISS trains 2 to the power of that many entries.
+# Bits of each code of a quantiser, 8 where it does not say: FAISS trains 2 to the power of that
+# many entries.
 _BITS = re.compile(r"Q\d+(?:x\d+)*x(\d+)")
-_BITS_MOST = 16
+_BITS_USUAL, _BITS_MOST = 8, 16
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -54,9 +55,7 @@ def by_segment(store: Store, channel: str) -> dict[str, Block]:
     return {store.entries[store.place_of(int(b.rows[0])).segment].name: b for b in blocks}
 
 
-def make(
-    *, store: Store, channel: str, factory: str, folder: Path, previous: Path | None
-) -> FaissFile:
+def make(*, store: Store, channel: str, factory: str, folder: Path, previous: Path | None) -> None:
     """Write the FAISS index of a channel into a folder.
 
     What an earlier call wrote is extended; where segments are gone that it held, only its training
@@ -67,20 +66,25 @@ def make(
         IndexFormatError: if a vector is not finite.
     """
     blocks = by_segment(store, channel)
-    n = sum(len(block.values) for block in blocks.values())
+    sizes = {name: len(block.values) for name, block in blocks.items()}
+    n = sum(sizes.values())
     if n == 0:
-        d = store.channel(channel).d or 1
-        file = FaissFile(library().__version__, factory, factory, d, 0, 0, 0.0, ())
-        write_faiss_file(folder, channel, file)
-        return file
+        empty = FaissFile(factory, factory, store.channel(channel).d or 1)
+        write_faiss_file(None, empty, folder, channel)
+        return
     old = _usable(previous, channel, factory, n)
-    if old is not None and previous is not None:
-        if _same(old, blocks):
-            return _taken_over(previous, folder, channel, old)
-        index, file = _reopened(previous, channel, old, blocks)
-    else:
+    if old is None or previous is None:
         index, file = _trained(blocks, factory, n)
-    return _written(index, _filled(index, file, blocks), folder, channel)
+    elif dict(old.segments) == sizes:
+        names = [path(folder, channel).name for path in (index_path, about_path)]
+        durable.taken_over(names, previous, folder)
+        return
+    else:
+        index, file = opened(previous, channel, old, writable=True), old
+        if not set(old.segments) <= set(sizes.items()):
+            index.reset()
+            file = replace(old, longest=0.0, segments=())
+    write_faiss_file(index, _filled(index, file, blocks), folder, channel)
 
 
 def check_factory(factory: str) -> None:
@@ -88,7 +92,8 @@ def check_factory(factory: str) -> None:
 
     Raises:
         ValueError: if the string is empty, a number of it is 0, a graph has fewer links than FAISS
-            can build or more than is sensible, or a codebook cannot be held.
+            can build or more than is sensible, a codebook cannot be held, or vectors could not be
+            added under their positions.
     """
     if not factory.strip():
         raise ValueError("the factory is empty; leave it out for 'Flat'")
@@ -109,6 +114,9 @@ def check_factory(factory: str) -> None:
                 f"factory {factory!r}: a code has {_BITS_MOST} bits at most, got {bits}; such as "
                 "PQ64x8"
             )
+    for name, problem in _UNFIT.items():
+        if name in factory:
+            raise ValueError(f"factory {factory!r}: {name} {problem}")
 
 
 def _usable(previous: Path | None, channel: str, factory: str, n: int) -> FaissFile | None:
@@ -125,51 +133,25 @@ def _usable(previous: Path | None, channel: str, factory: str, n: int) -> FaissF
     return None if outgrown or old.n == 0 or old.factory != factory else old
 
 
-def _reopened(
-    previous: Path, channel: str, old: FaissFile, blocks: Mapping[str, Block]
-) -> tuple[Library, FaissFile]:
-    """Read an index to extend it, emptied if a segment is gone."""
-    index = opened(previous, channel, old, writable=True)
-    if all(name in blocks and len(blocks[name].values) == n for name, n in old.segments):
-        return index, old
-    index.reset()
-    return index, replace(old, longest=0.0, segments=())
-
-
-def _same(old: FaissFile, blocks: Mapping[str, Block]) -> bool:
-    return dict(old.segments) == {name: len(block.values) for name, block in blocks.items()}
-
-
-def _taken_over(previous: Path, folder: Path, channel: str, old: FaissFile) -> FaissFile:
-    source, target = index_path(previous, channel), index_path(folder, channel)
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copyfile(source, target)
-    write_faiss_file(folder, channel, old)
-    return old
-
-
 def _trained(blocks: Mapping[str, Block], factory: str, n: int) -> tuple[Library, FaissFile]:
-    faiss = library()
+    """Make an empty index; `Flat` where there are too few vectors for its codebooks."""
     d = next(iter(blocks.values())).values.shape[1]
     built = _fitting(factory, n, d)
     index = _made(built, d, factory)
-    needed = not index.is_trained
-    if needed:
-        sample = _sample(list(blocks.values()), _sample_size(built, n, d))
-        try:
-            index.train(sample)
-        except (RuntimeError, MemoryError) as error:
-            if len(sample) >= _POINTS_NEEDED * _CODES or isinstance(error, MemoryError):
-                raise _refused(factory, d, error) from error
-            _LOGGER.warning(
-                "%d vectors are too few to train %r (%s): they are searched as 'Flat' until the "
-                "index has grown", n, factory, _reason(error),
-            )  # fmt: skip
-            built, index = "Flat", _made("Flat", d, factory)
-    version = str(faiss.__version__)
-    return index, FaissFile(version, factory, built, d, 0, n if needed else 0, 0.0, ())
+    if index.is_trained:
+        return index, FaissFile(factory, built, d)
+    sample = _sample(list(blocks.values()), built, d)
+    try:
+        train(library(), index, sample, factory)
+    except (RuntimeError, MemoryError) as error:
+        if len(sample) >= POINTS_NEEDED * _entries(built) or isinstance(error, MemoryError):
+            raise _refused(factory, d, error) from error
+        _LOGGER.warning(
+            "%d vectors are too few to train %r (%s): they are searched as 'Flat' until the "
+            "index has grown", n, factory, _reason(error),
+        )  # fmt: skip
+        built, index = "Flat", _made("Flat", d, factory)
+    return index, FaissFile(factory, built, d, n_trained=n)
 
 
 def _made(built: str, d: int, factory: str) -> Library:
@@ -179,13 +161,8 @@ def _made(built: str, d: int, factory: str) -> Library:
         check_factory(factory)
     except ValueError as error:
         raise RecipeError(f"faiss {error}") from error
-    for name, problem in _UNFIT.items():
-        if name in built:
-            raise RecipeError(f"faiss factory {factory!r}: {name} {problem}")
-    try:
+    with _refusals(factory, d):
         return faiss.index_factory(d, built, faiss.METRIC_INNER_PRODUCT)
-    except (RuntimeError, MemoryError) as error:
-        raise _refused(factory, d, error) from error
 
 
 def _fitting(factory: str, n: int, d: int) -> str:
@@ -194,30 +171,33 @@ def _fitting(factory: str, n: int, d: int) -> str:
     if found is None:
         return factory
     points = min(n, TRAINING_BYTES // (4 * d))
-    most = max(1, points // _POINTS_NEEDED)
+    most = max(1, points // POINTS_NEEDED)
     if int(found[1]) <= most:
         return factory
     built = f"{factory[: found.start()]}IVF{most}{factory[found.end() :]}"
     _LOGGER.warning(
         "%r needs %d vectors to train, and %d of %d are taken: %r is made instead",
-        factory, int(found[1]) * _POINTS_NEEDED, points, n, built,
+        factory, int(found[1]) * POINTS_NEEDED, points, n, built,
     )  # fmt: skip
     return built
 
 
-def _sample_size(built: str, n: int, d: int) -> int:
-    found = _LISTS.search(built)
-    lists = int(found[1]) if found else 0
-    return min(n, TRAINING_BYTES // (4 * d), _POINTS_TAKEN * max(lists, _CODES))
+def _entries(factory: str) -> int:
+    """Count the entries of the largest codebook that an index could have."""
+    return int(2 ** max([_BITS_USUAL, *map(int, _BITS.findall(factory))]))
 
 
-def _sample(blocks: list[Block], size: int) -> NDArray[np.float32]:
-    """Copy some vectors, evenly drawn, out of the memory maps."""
+def _sample(blocks: list[Block], built: str, d: int) -> NDArray[np.float32]:
+    """Copy as many vectors as training takes, evenly drawn, out of the memory maps."""
     sizes = np.array([len(block.values) for block in blocks])
+    lists = _LISTS.search(built)
+    wanted = _POINTS_TAKEN * max(int(lists[1]) if lists else 0, _entries(built))
+    size = min(int(sizes.sum()), TRAINING_BYTES // (4 * d), wanted)
     draw = np.random.default_rng(0)
     chosen = np.sort(draw.choice(int(sizes.sum()), size, replace=False, shuffle=False))
-    parts = np.split(chosen, np.searchsorted(chosen, np.cumsum(sizes)[:-1]))
-    starts = np.cumsum(sizes) - sizes
+    ends = np.cumsum(sizes)
+    parts = np.split(chosen, np.searchsorted(chosen, ends[:-1]))
+    starts = ends - sizes
     return np.concatenate(
         [b.values[part - start] for b, part, start in zip(blocks, parts, starts, strict=True)]
     )
@@ -225,8 +205,8 @@ def _sample(blocks: list[Block], size: int) -> NDArray[np.float32]:
 
 def _filled(index: Library, file: FaissFile, blocks: Mapping[str, Block]) -> FaissFile:
     """Add the vectors of the segments that an index lacks."""
-    held = {name for name, _ in file.segments}
-    segments, longest = list(file.segments), file.longest
+    held = dict(file.segments)
+    longest = file.longest
     for name, block in blocks.items():
         if name in held:
             continue
@@ -238,12 +218,10 @@ def _filled(index: Library, file: FaissFile, blocks: Mapping[str, Block]) -> Fai
                     "and build the channel anew"
                 )
             longest = max(longest, norm)
-            try:
+            with _refusals(file.factory, file.d):
                 index.add(piece)
-            except (RuntimeError, MemoryError) as error:
-                raise _refused(file.factory, file.d, error) from error
-        segments.append((name, len(block.values)))
-    return replace(file, n=int(index.ntotal), longest=longest, segments=tuple(segments))
+        held[name] = len(block.values)
+    return replace(file, n=int(index.ntotal), longest=longest, segments=tuple(held.items()))
 
 
 def _pieces(values: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
@@ -252,15 +230,13 @@ def _pieces(values: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
         yield np.ascontiguousarray(values[start : start + step], dtype=np.float32)
 
 
-def _written(index: Library, file: FaissFile, folder: Path, channel: str) -> FaissFile:
-    path = index_path(folder, channel)
-    faiss = library()
-    faiss.write_index(index, str(path))
-    size, sha256 = path.stat().st_size, digest(path)
-    version = str(faiss.__version__)
-    file = replace(file, size=size, sha256=sha256, spots=spots(path), faiss=version)
-    write_faiss_file(folder, channel, file)
-    return file
+@contextmanager
+def _refusals(factory: str, d: int) -> Iterator[None]:
+    """Tell in words what FAISS refuses to do."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        raise _refused(factory, d, error) from error
 
 
 def _refused(factory: str, d: int, error: RuntimeError | MemoryError) -> RecipeError:

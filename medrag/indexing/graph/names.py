@@ -3,7 +3,7 @@
 import hashlib
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -60,35 +60,21 @@ def name_keys(name: str) -> Iterator[int]:
         if not 0 < len(words) <= LONGEST_NAME:
             continue
         if _is_abbreviation(form):
-            yield written_key(words)
+            yield _written_key(words)
             if _may_be_lowered(words):
-                yield lowered_key(words)
+                yield _lowered_key(words)
         elif not _is_common(words):
-            yield compared_key(words)
+            yield _compared_key(words)
 
 
-def compared_key(words: Sequence[Word]) -> int:
-    return _key("~" + " ".join(word.compared for word in words))
-
-
-def written_key(words: Sequence[Word]) -> int:
-    return _key("=" + " ".join(word.written for word in words))
-
-
-def lowered_key(words: Sequence[Word]) -> int:
-    return _key("-" + " ".join(word.written.lower() for word in words))
-
-
-def question_keys(words: Sequence[Word], *, lowered: bool) -> tuple[int, ...]:
+def question_keys(words: Sequence[Word], *, lowered: bool) -> list[int]:
     """Give the keys that a run of words in a question could stand for.
 
     Args:
         lowered: the question has no capitals at all, so that abbreviations may lack theirs.
     """
-    keys = [compared_key(words), written_key(words)]
-    if lowered:
-        keys.append(lowered_key(words))
-    return tuple(keys)
+    keys = [_compared_key(words), _written_key(words)]
+    return [*keys, _lowered_key(words)] if lowered else keys
 
 
 def plain_name(name: str) -> str:
@@ -111,7 +97,20 @@ def _compared(word: str) -> str:
     return bare
 
 
-def _key(text: str) -> int:
+def _compared_key(words: Sequence[Word]) -> int:
+    return _key("~", (word.compared for word in words))
+
+
+def _written_key(words: Sequence[Word]) -> int:
+    return _key("=", (word.written for word in words))
+
+
+def _lowered_key(words: Sequence[Word]) -> int:
+    return _key("-", (word.written.lower() for word in words))
+
+
+def _key(form: str, words: Iterable[str]) -> int:
+    text = form + " ".join(words)
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from medrag.indexing.graph_names import name_keys, plain_name
+from medrag.indexing.graph.names import name_keys, plain_name
 from medrag.records import Passage
 
 FORMAT = 1

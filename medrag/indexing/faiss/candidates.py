@@ -59,26 +59,22 @@ class Candidates:
         device: str | None = None,
     ) -> None:
         gpu = device == "cuda"
-        inner, self._wrapped = _unwrapped(faiss, index)
+        inner, around = _unwrapped(faiss, index)
         self._faiss = faiss
-        self._transformed = self._wrapped == (faiss.IndexPreTransform,)
+        self._index = on_gpus(faiss, index) if gpu else index
         self._kind = type(inner)
+        self._transformed = around == {faiss.IndexPreTransform}
         self._n_lists = int(getattr(inner, "nlist", 0))
         self._nprobe = _chosen_lists(nprobe, self._n_lists, gpu=gpu)
         self._ef = _EF if ef is None else ef
-        self._index = on_gpus(faiss, index) if gpu else index
         self.limit = min(_GPU_MOST if gpu else _MOST, int(index.ntotal))
+        # Scores are inner products in single precision, not of lossy codes.
+        floats = (faiss.IndexFlat, faiss.IndexIVFFlat, faiss.IndexHNSWFlat)
+        self.keeps_floats = not around and issubclass(self._kind, floats)
         self.takes_filters = not gpu and self._obeys_filters()
         if self._n_lists and not self.takes_filters:
             space = faiss.GpuParameterSpace() if gpu else faiss.ParameterSpace()
             space.set_index_parameter(self._index, "nprobe", self._nprobe)
-
-    @property
-    def keeps_floats(self) -> bool:
-        """Tell whether scores are inner products in single precision, not of lossy codes."""
-        faiss = self._faiss
-        kinds = (faiss.IndexFlat, faiss.IndexIVFFlat, faiss.IndexHNSWFlat)
-        return not self._wrapped and issubclass(self._kind, kinds)
 
     def search(self, values: Floats, n: int, allowed: Bits | None, effort: int) -> Found:
         """Find candidates of question vectors, (t, d).
@@ -93,7 +89,7 @@ class Candidates:
         questions = np.ascontiguousarray(values, dtype=np.float32)
         if not self.takes_filters:
             return Found(*self._index.search(questions, n))
-        asked, _kept = self._parameters(n, allowed, effort)
+        asked = self._parameters(n, allowed, effort)
         return Found(*self._index.search(questions, n, params=asked))
 
     def exhausted(self, n: int, effort: int) -> bool:
@@ -101,8 +97,8 @@ class Candidates:
         every_list = not self.takes_filters or effort * self._nprobe >= self._n_lists
         return n >= self.limit and every_list
 
-    def _parameters(self, n: int, allowed: Bits | None, effort: int) -> tuple[Library, object]:
-        """Make the parameters of one search, and what must stay alive during it."""
+    def _parameters(self, n: int, allowed: Bits | None, effort: int) -> Library:
+        """Make the parameters of one search; they keep alive what they are made of."""
         faiss = self._faiss
         selected = None if allowed is None else faiss.IDSelectorBitmap(allowed)
         if issubclass(self._kind, faiss.IndexIVF):
@@ -112,18 +108,16 @@ class Candidates:
             asked = faiss.SearchParametersHNSW(sel=selected, efSearch=max(self._ef * effort, n))
         else:
             asked = faiss.SearchParameters(sel=selected)
-        if self._transformed:
-            inner, asked = asked, faiss.SearchParametersPreTransform(index_params=asked)
-            return asked, (inner, selected)
-        return asked, selected
+        return (
+            faiss.SearchParametersPreTransform(index_params=asked) if self._transformed else asked
+        )
 
     def _obeys_filters(self) -> bool:
         """Try a filter that allows nothing: FAISS refuses, or ignores, what a type cannot do."""
         nothing = np.zeros((self._index.ntotal + 7) // 8, dtype=np.uint8)
-        asked, _kept = self._parameters(1, nothing, 1)
         question = np.zeros((1, self._index.d), dtype=np.float32)
         try:
-            _, positions = self._index.search(question, 1, params=asked)
+            _, positions = self._index.search(question, 1, params=self._parameters(1, nothing, 1))
         except RuntimeError:
             return False
         return bool((positions == -1).all())
@@ -151,14 +145,14 @@ def on_gpus(faiss: Library, index: Library) -> Library:
         ) from error
 
 
-def _unwrapped(faiss: Library, index: Library) -> tuple[Library, tuple[Library, ...]]:
+def _unwrapped(faiss: Library, index: Library) -> tuple[Library, set[Library]]:
     """Give the index below transforms and refinements, and the kinds of those."""
-    inner, wrapped = faiss.downcast_index(index), set()
+    inner, around = faiss.downcast_index(index), set()
     while isinstance(inner, faiss.IndexPreTransform | faiss.IndexRefine):
         transform = isinstance(inner, faiss.IndexPreTransform)
-        wrapped.add(faiss.IndexPreTransform if transform else faiss.IndexRefine)
+        around.add(faiss.IndexPreTransform if transform else faiss.IndexRefine)
         inner = faiss.downcast_index(inner.index if transform else inner.base_index)
-    return inner, tuple(wrapped)
+    return inner, around
 
 
 def _chosen_lists(nprobe: int | Literal["all"] | None, n_lists: int, *, gpu: bool) -> int:

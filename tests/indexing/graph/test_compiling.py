@@ -1,0 +1,71 @@
+"""Terms and facts as a graph on disk: joined by id and name, the same bytes every time."""
+
+from pathlib import Path
+
+import pytest
+
+from medrag.errors import IndexFormatError
+from medrag.indexing.graph import GraphChannel, compile_graph
+from medrag.indexing.graph.compiling import relation_words
+from medrag.records import Filter, Passage, Question
+from tests.indexing.graph.passages import (
+    ONTOLOGY,
+    PASSAGES,
+    TABLE,
+    compiled,
+    everything,
+    fact,
+    term,
+)
+
+
+def test_a_concept_of_two_files_is_joined_by_its_id(tmp_path: Path) -> None:
+    # The table calls it differently; both names lead to both.
+    channel = compiled(
+        [term("D:1", "lung rot"), fact("D:1 pulmonary rot", "has_symptom", "S:1 cough")], tmp_path
+    )
+    for name in ("lung rot", "pulmonary rot"):
+        [ranking] = channel.search([Question(f"What are symptoms of {name}?")], 5, [Filter()])
+        assert {row for row, _ in ranking} == {0, 1}
+
+
+def test_a_fact_without_ids_is_joined_by_its_names(tmp_path: Path) -> None:
+    bare = Passage(
+        "f", "fact", "words", TABLE,
+        fields={"head": "Lung Rots", "relation": "hasSymptom", "tail": "cough"},
+    )  # fmt: skip
+    channel = compiled([term("D:1", "lung rot", "LRX"), bare], tmp_path)
+    [ranking] = channel.search([Question("What are the symptoms of LRX?")], 5, [Filter()])
+    assert [row for row, _ in ranking] == [1, 0]
+
+
+def test_an_index_without_terms_and_facts_compiles_to_a_graph_that_finds_nothing(
+    tmp_path: Path,
+) -> None:
+    channel = compiled([Passage("t", "text", "words", ONTOLOGY)], tmp_path)
+    assert channel.search([Question("words"), Question("")], 5, [Filter()] * 2) == [[], []]
+
+
+def test_a_folder_without_a_graph_is_named(tmp_path: Path) -> None:
+    with pytest.raises(IndexFormatError, match="is not a compiled graph"):
+        GraphChannel(folder=tmp_path, mask=everything)
+    compile_graph([], tmp_path)
+    about = (tmp_path / "graph.json").read_text(encoding="utf-8")
+    (tmp_path / "graph.json").write_text(about.replace('"format": 1', '"format": 99'))
+    with pytest.raises(IndexFormatError, match="format 99, expected 1"):
+        GraphChannel(folder=tmp_path, mask=everything)
+
+
+def test_the_same_passages_compile_to_the_same_bytes(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        compile_graph(enumerate(PASSAGES), tmp_path / name)
+    for path in sorted((tmp_path / "a").iterdir()):
+        assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("relation", "words"),
+    [("is_a", "is a"), ("hasSymptom", "has symptom"), ("part-of", "part of"), ("HAS", "has")],
+)
+def test_a_relation_is_written_as_words(relation: str, words: str) -> None:
+    assert relation_words(relation) == words
