@@ -20,6 +20,8 @@ _TASK_BYTES = 4 << 20
 # multiplications, also the import of the library that drives it.
 _MANY = 6
 _WORTH_IMPORT = 10**10
+# So many passages or fewer are sooner scored exactly than scanned once more.
+_FEW = 256
 # Where a filter lets fewer through, they are listed.
 _LISTED = 0.5
 # Beyond this, single precision may overflow.
@@ -69,8 +71,8 @@ class Int8Scan:
         return ("torch" in sys.modules or work >= _WORTH_IMPORT) and multiplies_int8()
 
     def _refined(self, questions: Floats, k: int, coarse: Sequence[Rows]) -> list[Rows]:
-        """Scan the places that were found for each question with the question itself."""
-        refined: list[Rows] = [_NONE] * len(coarse)
+        """Where many places were found for a question, scan them with the question itself."""
+        refined = list(coarse)
 
         def refine(numbers: Iterator[int]) -> None:
             for j in numbers:
@@ -80,7 +82,7 @@ class Int8Scan:
                 (found,) = _scan(questions[j : j + 1], k, tasks)
                 refined[j], _, _ = found.left()
 
-        in_threads(refine, range(len(coarse)))
+        in_threads(refine, [j for j, places in enumerate(coarse) if len(places) > _FEW])
         return refined
 
 

@@ -36,7 +36,8 @@ def by_products(
 
     torch = require("torch")
     coded, asked = _coded(questions)
-    columns = torch.from_numpy(coded).T
+    # Copied, since the library would copy it for each tile.
+    columns = torch.from_numpy(coded).T.contiguous()
 
     def work(tiles: Iterator[_Tile]) -> list[Candidates]:
         found = Found(len(questions), k)

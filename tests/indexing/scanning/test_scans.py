@@ -130,6 +130,7 @@ def _check(scan: str, k: int, kind: str, seed: int, **sizes: int | bool | float)
 def _many_questions_are_multiplied(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let small libraries take the way of large ones, in many small pieces."""
     monkeypatch.setattr(int8, "_WORTH_IMPORT", 0)
+    monkeypatch.setattr(int8, "_FEW", 20)
     monkeypatch.setattr(int8, "_TASK_BYTES", 1 << 10)
     monkeypatch.setattr(products, "_PRODUCTS", 1 << 9)
     monkeypatch.setattr(plain, "_VALUES_BYTES", 1 << 9)
