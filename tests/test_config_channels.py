@@ -15,6 +15,8 @@ from medrag.encoding.presets import Preset, presets
 from medrag.errors import RecipeError
 from tests.encoding.tiny_pictures import saved, tiny_dino
 
+_SAVED = "config_sentence_transformers.json"
+
 
 def spec(said: str) -> dict[str, Any]:
     (found,) = channel_specs([said]).values()
@@ -77,6 +79,12 @@ def test_a_preset_that_must_be_served_says_how(name: str) -> None:
         spec(f"image={name}")
 
 
+@pytest.mark.parametrize("name", [p.name for p in presets() if p.wrap is not None])
+def test_a_preset_that_no_server_gives_says_what_calls_it(name: str) -> None:
+    with pytest.raises(RecipeError, match=r"neither loaded nor served.* encoder of your own"):
+        spec(f"page={name}")
+
+
 def test_options_of_a_preset_come_along() -> None:
     assert spec("text=contriever")["encoder"]["normalise"] is False
 
@@ -98,7 +106,6 @@ def test_image_alone_stays_without_weights() -> None:
         ({"open_clip_config.json": {}}, "clip", "image"),
         ({"open_clip_config.json": {}, "config.json": {"other": 1}}, "clip", "image"),
         ({"modules.json": []}, "sentence", "text"),
-        ({"config.json": "no mapping"}, "sentence", "text"),
         ({}, "sentence", "text"),
     ],
 )
@@ -110,11 +117,36 @@ def test_a_folder_is_known_by_its_configuration(
     assert spec(f"some={tmp_path}") == dense(kind, side, model=str(tmp_path))
 
 
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"modules.json": [], _SAVED: {"model_type": "MultiVectorEncoder"}},
+        {"modules.json": [], _SAVED: {"query_prefix": "[Q] "}},
+        {"config.json": {"model_type": "bert", "architectures": ["HF_ColBERT"]}},
+    ],
+    ids=["sentence-transformers", "pylate", "colbert"],
+)
+def test_a_folder_of_a_late_interaction_model_is_read_for_what_it_takes(
+    files: dict[str, Any], tmp_path: Path
+) -> None:
+    for name, content in files.items():
+        (tmp_path / name).write_text(json.dumps(content))
+    expected = dense("page", "text", model=str(tmp_path), reads="texts")
+    assert spec(f"text={tmp_path}") == expected
+    # One that says how pictures are prepared reads pages.
+    (tmp_path / "preprocessor_config.json").write_text("{}")
+    assert spec(f"page={tmp_path}") == dense("page", "text", model=str(tmp_path))
+
+
+def test_a_folder_whose_configuration_is_damaged_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('"no mapping"')
+    with pytest.raises(RecipeError, match=r"config\.json holds str, expected a JSON object"):
+        spec(f"some={tmp_path}")
+
+
 def test_a_folder_of_a_sparse_encoder_makes_a_sparse_channel(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "bert"}))
-    (tmp_path / "config_sentence_transformers.json").write_text(
-        json.dumps({"model_type": "SparseEncoder"})
-    )
+    (tmp_path / _SAVED).write_text(json.dumps({"model_type": "SparseEncoder"}))
     encoder = {"kind": "sparse", "model": str(tmp_path)}
     assert spec(f"words={tmp_path}") == {"kind": "sparse", "encoder": encoder}
 

@@ -9,6 +9,7 @@ import pytest
 from PIL import Image
 
 from medrag.config import build_index, open_index
+from medrag.config.building import update_index
 from medrag.config.channels import store_specs
 from medrag.config.place import Place
 from medrag.config.recipes import planned_channel
@@ -182,6 +183,8 @@ def test_two_stores_for_one_channel_are_refused() -> None:
         ({"kind": "faiss", "ef": -1}, "ef must be at least 1"),
         ({"kind": "faiss", "factory": " "}, "the factory is empty"),
         ({"kind": "faiss", "factory": "IVF0,Flat"}, "a number of it is 0"),
+        ({"kind": "faiss", "factory": "a" * 100_000}, "has 100000 characters, expected 200"),
+        ({"kind": "faiss", "factory": "Flat\ud800"}, "all ASCII"),
         ({"kind": "faiss", "factory": "HNSW1"}, "2 to 1024 links, got 1"),
         ({"kind": "faiss", "factory": "IVF4_HNSW1,Flat"}, "2 to 1024 links, got 1"),
         ({"kind": "faiss", "factory": "HNSW100000"}, "2 to 1024 links, got 100000"),
@@ -233,3 +236,36 @@ def test_a_change_of_store_that_was_cut_short_leaves_the_channel_searchable(
         found = index.search(image=picture)
         assert found[0].passage.id == before[0].passage.id
         assert found[0].score == pytest.approx(before[0].score)
+
+
+def test_an_index_changes_its_stores_and_channels_without_its_sources(tmp_path: Path) -> None:
+    picture = tmp_path / "in" / "a.png"
+    picture.parent.mkdir()
+    Image.fromarray(np.arange(3 * 32 * 32, dtype=np.uint8).reshape(32, 32, 3)).save(picture)
+    with pytest.raises(ValueError, match="only an index that exists needs none"):
+        update_index(tmp_path / "index", stores={"image": "exact"})
+    update_index(tmp_path / "index", sources=[tmp_path / "in"])
+    picture.unlink()
+    report = update_index(tmp_path / "index", stores={"image": {"kind": "faiss"}})
+    assert (report.unchanged, report.missing, list(report.stores)) == (1, (), ["image"])
+    with open_index(tmp_path / "index") as index:
+        assert index.store.channel("image").spec["store"] == {"kind": "faiss"}
+        assert len(index.passages) == 1
+    with pytest.raises(ValueError, match="without pruning"):
+        update_index(tmp_path / "index", stores={"image": "exact"}, prune=True)
+
+
+def test_channels_that_were_not_wanted_stay_away_and_those_of_new_files_come(
+    tmp_path: Path,
+) -> None:
+    source = tmp_path / "in"
+    source.mkdir()
+    (source / "a.txt").write_text("The heart pumps blood.", encoding="utf-8")
+    Image.fromarray(np.full((32, 32, 3), 99, dtype=np.uint8)).save(source / "a.png")
+    build_index(tmp_path / "index", sources=[source], channels=["lexical"])
+    again = build_index(tmp_path / "index", sources=[source])
+    assert list(again.channels) == ["lexical"]
+    ontology = "format-version: 1.2\n\n[Term]\nid: X:1\nname: heart\n"
+    (source / "b.obo").write_text(ontology, encoding="utf-8")
+    grown = build_index(tmp_path / "index", sources=[source])
+    assert list(grown.channels) == ["lexical", "graph"]

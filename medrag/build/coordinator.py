@@ -73,7 +73,7 @@ def build(
 
     Args:
         ingestor: makes the ingestor of a file; with several workers it crosses to processes.
-        channels: every dense channel of the index must be among them.
+        channels: every dense or sparse channel of the index must be among them.
         workers: processes that read and encode; the index is the same for any number.
         engine: "local" for processes of this machine, "ray" for actors on a Ray cluster; the index
             is the same.

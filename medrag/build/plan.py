@@ -36,8 +36,8 @@ class SourceFile:
 class ChannelPlan:
     """A channel to build.
 
-    `spec` is what the recipe says, kept in the manifest; `spec["kind"]` is "lexical", "graph" or
-    "dense". `encoder` makes the encoder of a dense channel; it crosses to other processes.
+    `spec` is what the recipe says, kept in the manifest; `spec["kind"]` is "lexical", "graph",
+    "dense" or "sparse". `encoder` makes the encoder of the last two; it crosses to other processes.
     """
 
     spec: Mapping[str, Any] = field(hash=False)

@@ -88,14 +88,17 @@ def build(
     """Build an index, or bring it up to date.
 
     What did not change is not read again. Without --channel, every channel is made that needs no
-    download and fits the files.
+    download and fits the files. An index that exists needs neither --from nor a recipe of its name
+    where only --channel or --store are to change.
     """
     if sources and recipe:
         raise typer.BadParameter("give --from or --recipe, not both")
     from medrag.config.channels import store_specs
 
+    if not sources and not recipe:
+        recipe = _recipe_of(name, altered=bool(channel or store) and not prune)
     report = _updated(
-        name, sources=sources or (), recipe=None if sources else recipe or _recipe_of(name),
+        name, sources=sources or (), recipe=recipe,
         channels=channel or None, stores=store_specs(store or ()), prune=prune, keep_all=keep_all,
         workers=workers, engine=engine, cache=cache,
     )  # fmt: skip
@@ -264,7 +267,7 @@ def summary(report: "BuildReport") -> str:
     from medrag.cli.tables import build_table, searched_lines
 
     done = report.added or report.changed or report.failed or any(report.encoded.values())
-    if done or report.missing or not report.files:
+    if done or report.missing or not (report.files or report.unchanged):
         return build_table(report)
     files = "1 file is" if report.unchanged == 1 else f"{report.unchanged} files are"
     searched = "; ".join(searched_lines(report))
@@ -282,14 +285,20 @@ def _updated(name: str, **wanted: Any) -> "BuildReport":
         return update_index(name, progress=bars, say=bars.say, **wanted)
 
 
-def _recipe_of(name: str) -> str:
-    """Give the recipe that has the name of an index."""
+def _recipe_of(name: str, *, altered: bool) -> str | None:
+    """Give the recipe that has the name of an index.
+
+    None where there is none, and the index is there and only altered.
+    """
+    from medrag.config.index import located
     from medrag.config.lookup import found
 
     recipe = Path(name).name
     try:
         found("indexes", recipe)
     except MedragError as error:
+        if altered and located(name).is_dir():
+            return None
         raise MedragError(f"{error}; or say which files to read: --from PATH") from error
     return recipe
 

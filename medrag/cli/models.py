@@ -21,7 +21,7 @@ _WIDTH = 76
 _LEGEND = (
     "known: V read at the authors, S read elsewhere, M from memory; + where a fact differs.\n"
     "here: ready, download (at first use), gated (its hub asks first), file (got by hand), "
-    "install, serve.\n"
+    "install,\nserve (another environment), wrap (an encoder of your own calls it).\n"
     "All facts of one: medrag models NAME"
 )
 
@@ -141,6 +141,8 @@ def _channel(preset: "Preset") -> str:
     """Say how an index gets a channel of it."""
     if preset.kind == "remote":
         return "a recipe with an encoder of kind remote, and the address of the server"
+    if preset.wrap is not None:
+        return "a recipe with an encoder of your own"
     if preset.kind == "descriptor":
         return "--channel image"
     if preset.loads == "remote code" or preset.model is None:

@@ -62,7 +62,8 @@ def build_table(report: "BuildReport") -> str:
         ("failed", len(report.failed)), ("not read", len(report.unknown)),
     ]  # fmt: skip
     pages = f", {number(report.pages, 'page')}" if report.pages else ""
-    found = "" if report.files else "; none of the sources is a file that medrag reads"
+    none = not report.files and not report.unchanged
+    found = "; none of the sources is a file that medrag reads" if none else ""
     lines = [
         f"{report.folder}: {number(report.n_passages, 'passage')} in {report.seconds:.1f} s{found}",
         table([("files", counts(dict(files)))], indent="  "),

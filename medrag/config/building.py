@@ -17,6 +17,7 @@ from medrag.config.recipes import ChannelRecipe, planned_channels, read_index_re
 from medrag.config.trust import refuse_foreign
 from medrag.errors import RecipeError
 from medrag.identity import fingerprint, load_key
+from medrag.ingestion.sources import document_of
 from medrag.protocols import Encoder, Ingestor, Progress
 from medrag.records import Corpus
 
@@ -85,7 +86,8 @@ def update_index(
 
     Args:
         folder: of the index, or the name of one under ./indexes.
-        sources: files, folders and corpus cards.
+        sources: files, folders and corpus cards. An index that exists needs none where only
+            channels or stores are to change: it keeps what it holds.
         recipe: an index recipe instead: a name, or a path.
         channels: names such as "lexical" and "text=MODEL", or what a recipe says below `channels`;
             None for those of the recipe, or every one that needs no download and fits the files.
@@ -106,15 +108,17 @@ def update_index(
 
     Raises:
         RecipeError: if a source does not exist, or a recipe or card cannot be built.
-        ValueError: if there are neither sources nor a recipe, or both.
+        ValueError: if there are both sources and a recipe, or neither where they are needed.
     """
     place = located(folder)
     manifest = _manifest(place)
-    asked = _asked(list(sources), recipe, channels)
+    given = list(sources)
+    altered = manifest is not None and bool(channels or stores) and not prune
+    asked = _asked(given, recipe, channels, altered=altered)
     found = discover(asked.sources, taken=_corpora(place, manifest), into=place)
     chosen = _chosen(asked.channels, stores or {}, found.files, place, manifest)
     key = load_key()
-    return build(
+    report = build(
         place,
         _keeping_all(found.files) if keep_all else found.files,
         ingestor=Ingestors(key),
@@ -127,6 +131,9 @@ def update_index(
         prune=prune,
         key=fingerprint(key),
     )
+    if given or recipe is not None:
+        return report
+    return replace(report, missing=(), unchanged=len(report.missing))
 
 
 class _Asked(NamedTuple):
@@ -137,11 +144,20 @@ class _Asked(NamedTuple):
 
 
 def _asked(
-    sources: Sequence[Sourced], recipe: str | Path | None, channels: Channels | None
+    sources: Sequence[Sourced],
+    recipe: str | Path | None,
+    channels: Channels | None,
+    *,
+    altered: bool,
 ) -> _Asked:
-    if bool(sources) == (recipe is not None):
+    if sources and recipe is not None:
         raise ValueError("give either sources or a recipe")
-    wanted = None
+    if not sources and recipe is None and not altered:
+        raise ValueError(
+            "give sources or a recipe; only an index that exists needs none, to change its "
+            "channels or stores without pruning"
+        )
+    wanted: Recipes | None = None if sources else {}
     if channels is not None:
         wanted = planned_channels(channel_specs(channels), Place("channels"))
     if recipe is None:
@@ -172,10 +188,22 @@ def _chosen(
     refuse_foreign({n: each for n, each in specs.items() if n not in (wanted or {})}, str(place))
     # What the index has goes before what would fit: its "image" may be an encoder of choice.
     if wanted is None:
-        chosen = {**_planned(fitting_channels(files), Place("channels")), **held}
+        chosen = {**_planned(_fitting(files, manifest), Place("channels")), **held}
     else:
         chosen = {**held, **wanted}
     return {**chosen, **_planned(_stored(chosen, stores), Place("store"))}
+
+
+def _fitting(files: Sequence[SourceFile], manifest: "Manifest | None") -> dict[str, Any]:
+    """Give the channels that fit what comes in; those that fit what is held were not wanted."""
+    fitting = fitting_channels(files)
+    if manifest is None:
+        return fitting
+    known = {(each.corpus, each.document) for entry in manifest.segments for each in entry.files}
+    held = fitting_channels(
+        each for each in files if (each.corpus.name, document_of(each.corpus, each.path)) in known
+    )
+    return {name: spec for name, spec in fitting.items() if name not in held}
 
 
 def _stored(chosen: Recipes, stores: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -1,26 +1,12 @@
 """Which encoder a channel NAME=MODEL of the command line means."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from medrag.encoding.kinds import folder_kind, is_multi_vector, reads_pictures
 from medrag.encoding.presets import PREFIXES, Preset, find, near
 from medrag.errors import RecipeError
-
-# What a folder's config.json calls its architecture, and the encoder that reads it.
-_KINDS: Mapping[str, str] = {
-    "clip": "clip",
-    "siglip": "clip",
-    "siglip2": "clip",
-    "dinov2": "image",
-    "dinov2_with_registers": "image",
-    "dinov3_vit": "image",
-    "colpali": "page",
-    "colqwen2": "page",
-    "colmodernvbert": "page",
-}
-_OPEN_CLIP = "open_clip_config.json"
 
 
 def model_channel(name: str, model: str) -> dict[str, Any]:
@@ -32,13 +18,12 @@ def model_channel(name: str, model: str) -> dict[str, Any]:
     with texts; a recipe can cross them.
 
     Raises:
-        RecipeError: if the model must be served, needs more than its name, or is not known where
-            its kind cannot be guessed.
+        RecipeError: if the model must be served, needs more than its name, is not known where its
+            kind cannot be guessed, or is a folder whose configuration is damaged.
     """
     local = Path(model).expanduser()
     if local.is_dir():
-        # A folder is kept absolute, so that the index opens from anywhere on this machine.
-        return _channel(name, _kind_of(local), {"model": str(local.absolute())})
+        return _of_folder(name, local)
     preset = find(model)
     if preset is not None:
         return _of_preset(name, model, preset)
@@ -54,11 +39,24 @@ def model_channel(name: str, model: str) -> dict[str, Any]:
     return _channel(name, "sentence", {"model": model})
 
 
+def _of_folder(name: str, folder: Path) -> dict[str, Any]:
+    kind = folder_kind(folder)
+    # A folder is kept absolute, so that the index opens from anywhere on this machine.
+    options = {"model": str(folder.absolute())}
+    if is_multi_vector(folder) and not reads_pictures(folder):
+        options["reads"] = "texts"
+    return _channel(name, kind, options)
+
+
 def _of_preset(name: str, model: str, preset: Preset) -> dict[str, Any]:
     if preset.serve is not None:
         raise RecipeError(
             f"channel {name}: current libraries cannot load {preset.name}. Serve it: "
             f"{preset.serve} Then give the channel in a recipe, with an encoder of kind 'remote'"
+        )
+    if preset.wrap is not None:
+        raise RecipeError(
+            f"channel {name}: {preset.name} can be neither loaded nor served: {preset.wrap}"
         )
     if preset.loads == "remote code":
         raise RecipeError(
@@ -87,21 +85,3 @@ def _channel(name: str, kind: str, options: Mapping[str, Any]) -> dict[str, Any]
         encoder["passages"] = "text"
     pictures = kind == "image" or (kind == "clip" and name != "text")
     return {"kind": "dense", "encoder": encoder, "side": "image" if pictures else "text"}
-
-
-def _kind_of(folder: Path) -> str:
-    told = _read(folder / "config.json").get("model_type")
-    if told in _KINDS:
-        return _KINDS[str(told)]
-    if (folder / _OPEN_CLIP).is_file():
-        return "clip"
-    saved = _read(folder / "config_sentence_transformers.json").get("model_type")
-    return "sparse" if saved == "SparseEncoder" else "sentence"
-
-
-def _read(path: Path) -> Mapping[str, Any]:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, Mapping) else {}

@@ -6,11 +6,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from medrag.config.place import Place
+from medrag.hosts import is_this_machine
 
 TRUST_VARIABLE = "MEDRAG_TRUST_REMOTE_CODE"
 # Hosts that questions may be sent to, separated by commas; this machine always may.
 HOSTS_VARIABLE = "MEDRAG_ALLOW_HOSTS"
-_THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def refuse_foreign_code(spec: Mapping[str, Any], place: Place) -> None:
@@ -50,11 +50,11 @@ def refuse_foreign_hosts(spec: Mapping[str, Any], place: Place, *, what: str = "
         RecipeError: if the encoder or the store has a `url` of a host that is neither this machine
             nor among those of the environment.
     """
-    allowed = _THIS_MACHINE | {h.strip() for h in os.environ.get(HOSTS_VARIABLE, "").split(",")}
+    allowed = {h.strip() for h in os.environ.get(HOSTS_VARIABLE, "").split(",")}
     for part in ("encoder", "store"):
         for url in _urls(spec.get(part)):
             host = _host(url)
-            if not host or host not in allowed:
+            if not host or not (is_this_machine(host) or host in allowed):
                 raise place.at(part).error(
                     f"{what} would be sent to {host or url!r}; if you trust it: "
                     f"export {HOSTS_VARIABLE}={host or 'HOST'}"

@@ -16,8 +16,8 @@ Elsewhere:
     remote      a server with an address for embeddings
     cached      another encoder, with a memory on disk
 
-What encoders are there: presets (by name), presence (what is on this machine), weights (where files
-lie, and how they are named by content). On top of vectors: heads. Shared: loading (models out of a
-folder, and what is wrong with it), text (from texts to the batches of a model), pictures (likewise
-of pictures), batching, ahead, numerics, rows.
+What encoders are there: presets (by name), kinds (which reads a folder), presence (what is on this
+machine), weights (where files lie, and how they are named by content). On top of vectors: heads.
+Shared: loading (models out of a folder, and what is wrong with it), text (from texts to the batches
+of a model), pictures (likewise of pictures), batching, ahead, numerics, rows.
 """

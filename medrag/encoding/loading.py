@@ -174,12 +174,13 @@ def _reported() -> Iterator[list[tuple[str, str]]]:
     def kept(record: logging.LogRecord) -> bool:
         said = record.getMessage()
         rows.extend(_ROW.findall(said))
-        return "LOAD REPORT" not in said
+        return "LOAD REPORT" not in said and record.levelno >= logging.WARNING
 
     logger = logging.getLogger("transformers.modeling_utils")
     level = logger.level
     logger.addFilter(kept)
-    logger.setLevel(logging.WARNING)
+    # At the level of warnings itself, transformers would also tell which layers were not sharded.
+    logger.setLevel(logging.INFO)
     try:
         yield rows
     finally:

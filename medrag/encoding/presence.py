@@ -9,7 +9,7 @@ from medrag.encoding.presets import Loads, Preset
 from medrag.encoding.weights import PACKAGED, holds_weights
 from medrag.extras import require
 
-State = Literal["ready", "download", "file", "install", "serve"]
+State = Literal["ready", "download", "file", "install", "serve", "wrap"]
 
 # Libraries that load a preset: the modules, and the extra of medrag that brings them.
 _LIBRARIES: dict[Loads, tuple[tuple[str, ...], str | None]] = {
@@ -28,7 +28,8 @@ class Presence:
 
     Attributes:
         state: "ready"; "download": the hub gives the weights at first use; "file": its file of
-            weights is got by hand; "install": a library is missing; "serve": it runs elsewhere.
+            weights is got by hand; "install": a library is missing; "serve": it runs elsewhere;
+            "wrap": an encoder of one's own has to call it.
         way: what to do; empty where nothing is.
     """
 
@@ -40,6 +41,8 @@ def presence(preset: Preset) -> Presence:
     """Look for the libraries and the weights of a preset."""
     if preset.serve is not None:
         return Presence("serve", preset.serve)
+    if preset.wrap is not None:
+        return Presence("wrap", preset.wrap)
     modules, extra = _LIBRARIES[preset.loads]
     missing = [module for module in (*modules, *preset.needs) if find_spec(module) is None]
     if missing:

@@ -56,6 +56,8 @@ class Preset:
         gate: what stands before a download: "accept" terms, "request" access, or "download" of a
             file by hand.
         serve: how to run it beside medrag, where current libraries cannot load it.
+        wrap: likewise where an encoder of kind "remote" cannot take what it gives, or cannot send
+            what it reads: what an encoder of one's own would call.
         note: what else one should know.
     """
 
@@ -79,6 +81,7 @@ class Preset:
     gate: Gate = "none"
     differs: Mapping[str, Evidence] = field(default_factory=dict, hash=False)
     serve: str | None = None
+    wrap: str | None = None
     note: str = ""
 
 
@@ -129,11 +132,17 @@ def preset_of(row: Any, place: str) -> Preset:
         if key not in values:
             raise RecipeError(f"{place}: 'differs' names {key!r}, which the row does not hold")
     preset = Preset(**values)
+    _check_together(preset, place)
+    return preset
+
+
+def _check_together(preset: Preset, place: str) -> None:
     if (preset.serve is not None) != (preset.kind == "remote"):
         raise RecipeError(f"{place}: 'serve' belongs to the kind 'remote', and only to it")
-    if preset.model is None and preset.checkpoint is None and preset.loads != "built in":
+    if (preset.loads == "package") != bool(preset.serve or preset.wrap):
+        raise RecipeError(f"{place}: 'loads: package' needs 'serve' or 'wrap', and only it has one")
+    if not (preset.model or preset.checkpoint) and preset.loads not in ("package", "built in"):
         raise RecipeError(f"{place}: needs a 'model' or a 'checkpoint'")
-    return preset
 
 
 def _value(key: str, value: Any, place: str) -> Any:

@@ -41,10 +41,12 @@ def chosen_preset(model: str, kind: EncoderKind) -> Preset | None:
     """Give the preset that a name means; None for a folder, or the hub id of another model.
 
     Raises:
-        RecipeError: if it must be served, or is of another kind of encoder, which would give other
-            vectors than it was trained for.
+        RecipeError: if it must be served or wrapped, or is of another kind of encoder, which would
+            give other vectors than it was trained for.
     """
     preset = None if Path(model).expanduser().is_dir() else find(model)
+    if preset is not None and preset.wrap is not None:
+        raise RecipeError(f"{preset.name} can be neither loaded nor served: {preset.wrap}")
     if preset is None or preset.kind == kind:
         return preset
     if preset.serve is not None:

@@ -40,7 +40,12 @@ def parts_of(ref: ImageRef, n: int, *, axis: int = 2) -> tuple[ImageRef, ...]:
         return tuple(replace(bare, axis=axis, slice=index) for index in chosen)
     if ref.frame is not None or kind not in ("dicom", "raster"):
         return (ref,)
-    total = n_frames(read_dataset(path)) if kind == "dicom" else raster_frames(path)
+    if kind == "dicom":
+        # Not in the library's words, which quote what stands in the header.
+        with decoding(path, "DICOM file", quoted=False):
+            total = n_frames(read_dataset(path))
+    else:
+        total = raster_frames(path)
     if total == 1:
         return (ref,)
     return tuple(replace(bare, frame=index) for index in spread(total, n))

@@ -1,7 +1,6 @@
 """NIfTI volumes, and their slices as a radiologist looks at them."""
 
 import gzip
-import io
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -94,6 +93,8 @@ def read_slice(path: Path, axis: int, index: int, time: int = 0) -> NDArray[np.u
     Raises:
         InputFileError: as `read_volume`, or if there is no such slice.
     """
+    if axis not in (0, 1, 2):
+        raise InputFileError(path, f"a volume has the axes 0, 1 and 2, and not {axis!r}")
     status = _status(path)
     grey, spacing = _windowed(path, time, status.st_mtime_ns, status.st_size)
     position = 2 - axis
@@ -169,11 +170,13 @@ def _opened(path: Path) -> Iterator[Any]:
             raise InputFileError(
                 path, "is one half of a pair of .hdr and .img; save the scan as one .nii file"
             )
-        stream.seek(0, io.SEEK_SET)
         second = head[4:8] == b"n+2\0"
+        kind = nibabel.Nifti2Image if second else nibabel.Nifti1Image
         with _unsaid(nibabel.imageglobals.logger):
-            image = (nibabel.Nifti2Image if second else nibabel.Nifti1Image).from_stream(stream)
-        yield image
+            # Of the first bytes alone: extensions may inflate to more than the memory.
+            header = kind.header_class(head[: kind.header_class.sizeof_hdr])
+            values = kind.ImageArrayProxy(stream, header)
+            yield kind(values, header.get_best_affine(), header)
 
 
 @contextmanager

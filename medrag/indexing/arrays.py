@@ -1,34 +1,44 @@
 """NumPy files that are written piece by piece and read by memory mapping."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from medrag.errors import IndexFormatError
+from medrag.indexing.commands import reread
 
 _MAGIC = b"\x93NUMPY\x01\x00"
 _HEADER = 128
 
 
-def mapped(path: Path) -> Any:
-    """Map an array read-only; one without elements is read, as nothing cannot be mapped.
+def mapped(path: Path, mode: Literal["r", "c"] = "r") -> Any:
+    """Map an array; one without elements is read, as nothing cannot be mapped.
+
+    `mode` "c" is for libraries that take nothing read-only: what they write stays in memory.
 
     Raises:
-        IndexFormatError: if there is no such file any more.
-        ValueError: if the file is not a NumPy array of plain values.
+        IndexFormatError: if there is no such file any more, or it is no array of plain values.
     """
     if not path.exists():
         raise IndexFormatError(gone(path))
-    if path.stat().st_size <= _HEADER:
-        return np.load(path, allow_pickle=False)
-    return np.load(path, mmap_mode="r", allow_pickle=False)
+    try:
+        empty = path.stat().st_size <= _HEADER
+        return np.load(path, mmap_mode=None if empty else mode, allow_pickle=False)
+    # NumPy answers to a damaged header with errors of half a dozen kinds.
+    except Exception as error:
+        raise IndexFormatError(damaged(path, f"{type(error).__name__}: {error}")) from error
 
 
 def gone(path: Path) -> str:
     """Say why a file of an open index may not be there any more."""
     return f"{path} is gone; the index was compacted or removed since it was opened: open it again"
+
+
+def damaged(path: Path, problem: str) -> str:
+    """Say what a file of an index holds that it cannot have been written with, and the way out."""
+    return f"{path} is damaged ({problem}); restore it from a copy, or: {reread(path)}"
 
 
 class ArrayFile:

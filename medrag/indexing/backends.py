@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 
@@ -20,19 +20,37 @@ from medrag.records import Embeddings, Filter, ScoredRow
 
 EXACT = "exact"
 LATE_INTERACTION = "late_interaction"
-# Backends that keep something below derived/, and the module that makes it.
-DERIVING: Mapping[str, str] = {
-    "exact": "medrag.indexing.scanning.kept",
-    "late_interaction": "medrag.indexing.maxsim.kept",
-    "faiss": "medrag.indexing.faiss",
-    "qdrant": "medrag.indexing.qdrant",
-}
 # What channels of terms are searched in without a backend.
 OWN: Mapping[str, str] = {"lexical": "postings", "sparse": "inverted lists"}
-# Options that say how to search, and leave what is kept as it is.
-SEARCHED_WITH: Mapping[str, frozenset[str]] = {
-    "faiss": frozenset({"nprobe", "ef", "device", "rescore"}),
-    "qdrant": frozenset({"ef", "exact", "oversampling", "read_consistency", "timeout", "parallel"}),
+
+
+class Deriving(NamedTuple):
+    """A backend that keeps something below derived/.
+
+    Attributes:
+        module: makes it.
+        searched_with: options that say how to search, and leave what is kept as it is.
+        known: what the manifest says of its files: their "sums"; their "sizes", where it keeps sums
+            itself, so that they are not read twice; "nothing", where its library changes them later
+            on, and looks after them itself.
+    """
+
+    module: str
+    searched_with: frozenset[str]
+    known: Literal["sums", "sizes", "nothing"]
+
+
+DERIVING: Mapping[str, Deriving] = {
+    "exact": Deriving("medrag.indexing.scanning.kept", frozenset({"oversample"}), "sums"),
+    "late_interaction": Deriving("medrag.indexing.maxsim.kept", frozenset({"candidates"}), "sizes"),
+    "faiss": Deriving(
+        "medrag.indexing.faiss", frozenset({"nprobe", "ef", "device", "rescore"}), "sizes"
+    ),
+    "qdrant": Deriving(
+        "medrag.indexing.qdrant",
+        frozenset({"ef", "exact", "oversampling", "read_consistency", "timeout", "parallel"}),
+        "nothing",
+    ),
 }
 
 
@@ -86,7 +104,7 @@ class Backend(Protocol):
 
 
 def backend_module(kind: str) -> Backend:
-    module: Any = import_module(DERIVING[kind])
+    module: Any = import_module(DERIVING[kind].module)
     found: Backend = module
     return found
 
@@ -161,5 +179,6 @@ def check_questions(questions: Embeddings, k: int, d: int | None, name: str) -> 
 
 
 def _kept_options(entry: ChannelEntry) -> dict[str, Any]:
-    passing = SEARCHED_WITH.get(backend_of(entry) or "", frozenset())
+    backend = DERIVING.get(backend_of(entry) or "")
+    passing = backend.searched_with if backend else frozenset()
     return {key: value for key, value in backend_options(entry).items() if key not in passing}

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import numpy as np
 
-from medrag.errors import MedragError, is_panic
+from medrag.errors import IndexFormatError, MedragError, is_panic
 from medrag.indexing.backends import backend_module, backend_of, grouped
 from medrag.indexing.manifest import (
     ChannelEntry,
@@ -46,29 +46,36 @@ def verify(folder: Path) -> list[Problem]:
         IndexFormatError: if there is no index, or its manifest itself is damaged.
     """
     manifest = read_manifest(folder)
-    problems = []
-    ids: dict[bytes, str] = {}
-    for entry in manifest.segments:
-        root = segment_folder(folder, entry)
-        damage = list(damaged_files(root, entry.sums))
-        if not damage:
-            damage = [
-                *_miscounts(root, entry),
-                *_broken_terms(root, entry, manifest),
-                *_duplicates(root, entry, ids),
-            ]
-        problems += [Problem(entry.name, each) for each in damage]
+    damaged = damaged_segments(folder, manifest)
+    problems = [Problem(name, each) for name, found in damaged.items() for each in found]
     problems += [Problem(name, each) for name, each in _underived(folder, manifest)]
     return problems
 
 
-def damaged_segments(folder: Path, manifest: Manifest) -> list[str]:
-    """Name the segments of which a file is missing or has other bytes."""
-    return [
-        entry.name
+def damaged_segments(folder: Path, manifest: Manifest) -> dict[str, list[str]]:
+    """Read all segments, and say what is wrong with those that are not as they were written."""
+    ids: dict[bytes, str] = {}
+    found = {
+        entry.name: _damage(segment_folder(folder, entry), entry, manifest, ids)
         for entry in manifest.segments
-        if any(damaged_files(segment_folder(folder, entry), entry.sums))
-    ]
+    }
+    return {name: damage for name, damage in found.items() if damage}
+
+
+def _damage(
+    root: Path, entry: SegmentEntry, manifest: Manifest, ids: dict[bytes, str]
+) -> list[str]:
+    """List what is wrong with a segment; `ids` are those of the segments before it."""
+    if broken := list(damaged_files(root, entry.sums)):
+        return broken
+    try:
+        return [
+            *_miscounts(root, entry),
+            *_broken_terms(root, entry, manifest),
+            *_duplicates(root, entry, ids),
+        ]
+    except IndexFormatError as error:
+        return [str(error)]
 
 
 def _miscounts(root: Path, entry: SegmentEntry) -> Iterator[str]:
@@ -97,12 +104,8 @@ def _miscounts(root: Path, entry: SegmentEntry) -> Iterator[str]:
 
 def _broken_vectors(folder: Path, n: int) -> Iterator[str]:
     vectors = Vectors(folder=folder)
-    if len(vectors.rows) != len(vectors.lengths):
-        yield f"{len(vectors.rows)} rows and {len(vectors.lengths)} lengths"
-    elif vectors.starts[-1] != len(vectors.values):
-        yield f"{len(vectors.values)} vectors instead of {vectors.starts[-1]}"
-    if len(vectors.rows) and (np.diff(vectors.rows).min(initial=1) < 1 or vectors.rows[-1] >= n):
-        yield "rows do not ascend within the segment"
+    if problem := vectors.misfit(n):
+        yield problem
     if not all(np.isfinite(block).all() for block in blocks(vectors.values)):
         yield "a vector is not finite"
 
@@ -180,6 +183,8 @@ def _wrong_backend(
     store = Store(folder=folder, manifest=manifest)
     try:
         found = backend_module(kind).problem(store=store, channels=channels, folder=derived)
+    except IndexFormatError as error:
+        return str(error)
     except MedragError:
         raise
     except BaseException as error:

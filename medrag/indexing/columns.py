@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from medrag.indexing.arrays import mapped
+from medrag.errors import IndexFormatError
+from medrag.indexing.arrays import damaged, mapped
 from medrag.records import Filter, Passage
 
 NAMES = ("kind", "domain", "corpus", "document", "subject", "study", "time", "language")
@@ -52,7 +53,8 @@ class ColumnsWriter:
         codes = np.array([self._codes[name] for name in NAMES], dtype=np.int32)
         np.save(folder / CODES, codes.reshape(len(NAMES), -1))
         values = {name: list(self._values[name]) for name in NAMES}
-        (folder / VALUES).write_text(json.dumps(values, ensure_ascii=False), encoding="utf-8")
+        content = json.dumps(values, ensure_ascii=False).encode(errors="surrogatepass")
+        (folder / VALUES).write_bytes(content)
         np.save(folder / IMAGE_ROWS, np.array(self._image_rows, dtype=np.int32))
         hashes = np.frombuffer(bytes(self._image_hashes), dtype=np.uint8).reshape(-1, 32)
         np.save(folder / IMAGE_HASHES, hashes)
@@ -70,10 +72,19 @@ class Columns:
     def __init__(self, *, folder: Path, n: int) -> None:
         self.folder = folder
         self.n = n
+        self._checked: set[str] = set()
 
     def codes(self, name: str) -> NDArray[np.int32]:
-        """Give (n,) codes into `values(name)`; -1 where the passage has none."""
+        """Give (n,) codes into `values(name)`; -1 where the passage has none.
+
+        Raises:
+            IndexFormatError: if one stands for no value.
+        """
         row: NDArray[np.int32] = self._codes[NAMES.index(name)]
+        if name not in self._checked:
+            if row.min(initial=-1) < -1 or row.max(initial=-1) >= len(self.values(name)):
+                raise IndexFormatError(damaged(self.folder / CODES, f"no codes of {name} values"))
+            self._checked.add(name)
         return row
 
     def values(self, name: str) -> list[str]:
@@ -129,21 +140,29 @@ class Columns:
     @cached_property
     def _codes(self) -> NDArray[np.int32]:
         codes: NDArray[np.int32] = mapped(self.folder / CODES)
+        if (codes.shape, codes.dtype) != ((len(NAMES), self.n), np.dtype(np.int32)):
+            raise IndexFormatError(damaged(self.folder / CODES, f"no codes of {self.n} rows"))
         return codes
 
     @cached_property
     def _values(self) -> dict[str, list[str]]:
-        values: dict[str, list[str]] = json.loads(
-            (self.folder / VALUES).read_text(encoding="utf-8")
-        )
-        return values
+        path = self.folder / VALUES
+        try:
+            values = json.loads(path.read_bytes())
+            return {name: list(values[name]) for name in NAMES}
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise IndexFormatError(damaged(path, f"{type(error).__name__}: {error}")) from error
 
     @cached_property
     def _image_rows(self) -> NDArray[np.int32]:
         rows: NDArray[np.int32] = mapped(self.folder / IMAGE_ROWS)
+        if rows.dtype != np.int32 or rows.min(initial=0) < 0 or rows.max(initial=-1) >= self.n:
+            raise IndexFormatError(damaged(self.folder / IMAGE_ROWS, f"no rows of {self.n}"))
         return rows
 
     @cached_property
     def _image_hashes(self) -> NDArray[np.uint8]:
         hashes: NDArray[np.uint8] = mapped(self.folder / IMAGE_HASHES)
+        if (hashes.shape, hashes.dtype) != ((len(self._image_rows), 32), np.dtype(np.uint8)):
+            raise IndexFormatError(damaged(self.folder / IMAGE_HASHES, "not a hash for each row"))
         return hashes

@@ -61,16 +61,16 @@ def searched_in_place(store: Store, name: str) -> VectorSearch:
 
 
 def check_encoder(built: str | None, asked: str, channel: str, folder: Path) -> None:
-    """Refuse an encoder whose vectors are not those of the channel.
+    """Refuse an encoder whose vectors are not those of the channel; `built` is None if it has none.
 
     Raises:
         IndexFormatError: if the names differ.
     """
-    if built != asked:
+    if built not in (None, asked):
         raise IndexFormatError(
             f"channel {channel!r} of {folder} holds vectors of {built!r}, but the encoder is "
-            f"{asked!r}; use the encoder of the index, or build the channel anew: "
-            f"medrag index build {folder.name}"
+            f"{asked!r}; use the encoder of the index, or give that one a channel of another "
+            "name, or build in another folder"
         )
 
 

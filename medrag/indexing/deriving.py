@@ -1,4 +1,4 @@
-"""What is derived from the segments, kept in step with them: BM25 postings and graphs."""
+"""What is derived from the segments, kept in step: postings, graphs, and what backends keep."""
 
 import hashlib
 import json
@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from medrag.indexing import durable
-from medrag.indexing.backends import backend_module, backend_of, grouped, options_stamp
+from medrag.indexing.backends import DERIVING, backend_module, backend_of, grouped, options_stamp
 from medrag.indexing.graph import FORMAT, compile_graph
 from medrag.indexing.manifest import ChannelEntry, Manifest, SegmentEntry, live_rows
 from medrag.indexing.postings import (
@@ -34,10 +34,6 @@ from medrag.records import Filter
 DERIVED = "derived"
 
 _GRAPHED = frozenset({"term", "fact"})
-# Backends whose library changes its own files later on; they look after them themselves.
-_CHANGING = frozenset({"qdrant"})
-# Backends that keep sums of their files themselves: theirs are not read twice.
-_SUMMED = frozenset({"faiss", "late_interaction"})
 _NUMBERED = re.compile(r".+-\d{6,}")
 
 
@@ -121,7 +117,7 @@ class Derived:
         folder = self.folder / DERIVED
         unnamed = [
             path
-            for path in (folder.iterdir() if folder.is_dir() else ())
+            for path in (folder.iterdir() if folder.is_dir() and not folder.is_symlink() else ())
             if _NUMBERED.fullmatch(path.name) and f"{DERIVED}/{path.name}" not in kept
         ]
         return [path for path in unnamed if not durable.remove(path)]
@@ -204,8 +200,8 @@ class Derived:
         ):
             durable.sync_tree(self.folder / folder)
             derived["folder"] = folder
-            if kind not in _CHANGING:
-                known = None if kind in _SUMMED else written(held)
+            if DERIVING[kind].known != "nothing":
+                known = written(held) if DERIVING[kind].known == "sums" else None
                 derived["files"] = derived_sums(self.folder / folder, usable, known)
         for name in channels:
             manifest = _with_derived(manifest, name, derived)

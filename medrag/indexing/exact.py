@@ -7,14 +7,12 @@ import numpy as np
 
 from medrag.indexing.backends import check_questions
 from medrag.indexing.machine import Device
+from medrag.indexing.ranking import best_of
 from medrag.indexing.scanning.choosing import Scan, Scanner, check_choice, scanner
 from medrag.indexing.scanning.kept import kept_copies
 from medrag.indexing.scanning.library import Floats, Library, Mask
 from medrag.indexing.storage import Store
 from medrag.records import Embeddings, Filter, ScoredRow
-
-# Masks of the filters that were used last.
-_MASKS_BYTES = 8 << 20
 
 
 class ExactSearch:
@@ -53,7 +51,6 @@ class ExactSearch:
         self.scan: Scan = scan
         self.device: Device = device
         self.oversample = oversample
-        self._masks: dict[Filter, Mask] = {}
 
     def search(
         self, questions: Embeddings, k: int, filters: Sequence[Filter]
@@ -72,7 +69,7 @@ class ExactSearch:
         for wanted, numbers in groups.items():
             owned = [np.arange(ends[i] - questions.lengths[i], ends[i]) for i in numbers]
             asked = questions.values[np.concatenate(owned)]
-            found = iter(self._found(asked, k, self._mask(wanted)))
+            found = iter(self._found(asked, k, self.store.row_mask(wanted)))
             for number, mine in zip(numbers, owned, strict=True):
                 rankings[number] = best_of([next(found) for _ in mine], k)
         return rankings
@@ -87,15 +84,6 @@ class ExactSearch:
         kept = partial(kept_copies, self.store, self.name, self.library)
         return scanner(self.library, self.scan, self.device, kept, self.oversample)
 
-    def _mask(self, wanted: Filter) -> Mask:
-        """Give the rows that a filter allows; to make that can take as long as the search."""
-        found = self._masks.pop(wanted, None)
-        mask = self.store.row_mask(wanted) if found is None else found
-        self._masks[wanted] = mask
-        while len(self._masks) * len(mask) > _MASKS_BYTES and len(self._masks) > 1:
-            self._masks.pop(next(iter(self._masks)), None)
-        return mask
-
     def _found(self, questions: Floats, k: int, mask: Mask) -> list[list[ScoredRow]]:
         if not self.library.n or not mask.any():
             return [[] for _ in questions]
@@ -104,14 +92,3 @@ class ExactSearch:
             self.library.ranked(places, question, k)
             for places, question in zip(found, questions, strict=True)
         ]
-
-
-def best_of(rankings: Sequence[list[ScoredRow]], k: int) -> list[ScoredRow]:
-    """Join the rankings of a question's vectors: each row with its best score."""
-    if len(rankings) == 1:
-        return rankings[0]
-    best: dict[int, float] = {}
-    for hit in (hit for ranking in rankings for hit in ranking):
-        best[hit.row] = max(hit.score, best.get(hit.row, hit.score))
-    ordered = sorted(best.items(), key=lambda pair: (-pair[1], pair[0]))
-    return [ScoredRow(row, score) for row, score in ordered[:k]]

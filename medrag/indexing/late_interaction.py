@@ -22,8 +22,10 @@ from medrag.indexing.maxsim.scoring import (
     best,
     estimated,
     rescored,
+    single,
 )
 from medrag.indexing.maxsim.signs import Signs, sign_scores
+from medrag.indexing.ranking import top
 from medrag.indexing.storage import Store
 from medrag.records import Embeddings, Filter, ScoredRow
 
@@ -33,7 +35,7 @@ class LateInteractionSearch:
 
     The passages that a filter allows are estimated with a copy of their vectors; whatever could be
     among the best is scored again in double precision, so that rankings and scores are those of a
-    plain double loop over the vectors. Other passages are not read.
+    plain double loop over the vectors, rounded to single precision. Other passages are not read.
 
     Args:
         first_pass: "exact", or what picks `candidates` passages for that: "bits" (the signs of the
@@ -131,9 +133,7 @@ class LateInteractionSearch:
                 mine = mine[_likeliest(found.scores[mine, number], n_kept)]
             known = Estimates(*(each[mine, number] for each in found))
             scored = self._best(taken(questions, [number]), wanted, mine, known, k)
-            here = rows[mine[scored.places]]
-            order = np.lexsort((here, -scored.scores))[:k]
-            rankings.append([ScoredRow(int(here[i]), float(scored.scores[i])) for i in order])
+            rankings.append(top(rows[mine[scored.places]], single(scored.scores), k))
         return rankings
 
     def _guesses(self, questions: Packed, wanted: Sequence[Ints]) -> Estimates:

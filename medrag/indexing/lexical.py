@@ -2,14 +2,18 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import NamedTuple, Protocol
 
-from medrag.errors import IndexFormatError
+from medrag.errors import IndexFormatError, is_panic
 from medrag.extras import Library, require
+from medrag.indexing.commands import repair
 from medrag.indexing.postings import (
     FILTERED,
     TIMES,
     encodable,
+    nameable,
     opened_postings,
     postings_from_json,
     serial_and_row,
@@ -120,14 +124,10 @@ class PostingsSearch:
             )
         self.languages: Sequence[str] = postings.languages
         self._tantivy = require("tantivy")
-        try:
+        self._folder = folder
+        with _told(folder):
             # One searcher for good: what a writer commits later is not of this store's manifest.
             index, self._searcher = opened_postings(folder)
-        except ValueError as error:
-            raise IndexFormatError(
-                f"the postings in {folder} are damaged ({error}); make them anew: "
-                f"medrag index verify {store.folder.name} --repair"
-            ) from error
         self._schema = index.schema
         self._firsts = dict(zip((e.serial for e in store.entries), store.firsts, strict=False))
         # A mask is needed only where postings and manifest are not of one commit.
@@ -138,7 +138,9 @@ class PostingsSearch:
     ) -> list[list[ScoredRow]]:
         rankings = []
         for words, wanted in zip(questions, filters, strict=True):
-            rankings.append(self._ranking(self._query(words, wanted), k) if words else [])
+            query = self._query(words, wanted) if words else None
+            with _told(self._folder):
+                rankings.append(self._ranking(query, k) if query is not None else [])
         return rankings
 
     def _query(self, words: Sequence[Word], wanted: Filter) -> Library:
@@ -191,7 +193,7 @@ class PostingsSearch:
         return [self._any_of(field, names) for field, names in guard.items() if names]
 
     def _any_of(self, field: str, names: frozenset[str]) -> Library:
-        return self._tantivy.Query.term_set_query(self._schema, field, sorted(names))
+        return self._tantivy.Query.term_set_query(self._schema, field, sorted(map(nameable, names)))
 
     def _ranking(self, query: Library, k: int) -> list[ScoredRow]:
         """Fetch until every row that ties with the last one wanted is there, then order."""
@@ -220,3 +222,16 @@ class PostingsSearch:
                 continue
             rows.append(ScoredRow(first + place, round(score, _DECIMALS)))
         return rows
+
+
+@contextmanager
+def _told(folder: Path) -> Iterator[None]:
+    """Say which postings it is that Tantivy stumbles over, be it by a panic of its own."""
+    try:
+        yield
+    except BaseException as error:
+        if not (isinstance(error, ValueError | IndexError | TypeError) or is_panic(error)):
+            raise
+        raise IndexFormatError(
+            f"the postings in {folder} are damaged ({error}); make them anew: {repair(folder)}"
+        ) from error

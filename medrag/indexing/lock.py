@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-from medrag.errors import IndexLockedError
+from medrag.errors import IndexFormatError, IndexLockedError
 
 if sys.platform == "win32":
     import msvcrt
@@ -29,9 +29,16 @@ def writing(folder: Path) -> Iterator[None]:
 
     Raises:
         IndexLockedError: at once, if another writer is at work.
+        IndexFormatError: if a link, or a folder, lies in the place of the file.
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / NAME
+    # Of an index that a stranger made, a link would have a file of this user's written over.
+    if path.is_symlink() or path.is_dir():
+        raise IndexFormatError(
+            f"{path} is a link or a folder, expected the file that writers lock; delete it, and "
+            "give the same command again"
+        )
     with path.open("a+b") as file:
         if not _acquire(file):
             raise IndexLockedError(_refusal(folder, path))

@@ -16,6 +16,7 @@ from medrag.images import within
 from medrag.indexing import durable
 from medrag.indexing.backends import backend_of
 from medrag.indexing.checking import damaged_segments
+from medrag.indexing.commands import command
 from medrag.indexing.manifest import (
     Covered,
     Manifest,
@@ -87,7 +88,7 @@ def remove(folder: Path, documents: Sequence[str], *, purge: bool = False) -> Re
     if purge and held_open:
         raise IndexFormatError(
             f"{folder} still holds purged bytes in {', '.join(map(str, held_open))}, which another "
-            f"process has open; close it, then run: medrag index compact {folder.name}"
+            f"process has open; close it, then run: {command('compact', folder)}"
         )
     return Removed(tuple(sorted(keys)), n)
 
@@ -123,7 +124,7 @@ def repair(folder: Path) -> list[str]:
     with index_writer(folder, without=damaged) as writer:
         writer.forget_derived()
         writer.finish()
-    return damaged
+    return list(damaged)
 
 
 def move(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from medrag.codec import to_json
 from medrag.errors import IndexFormatError
+from medrag.indexing.commands import command
 from medrag.indexing.durable import write_atomically
 
 FORMAT = 1
@@ -191,13 +192,19 @@ def read_manifest(folder: Path) -> Manifest:
         content = path.read_bytes()
     except FileNotFoundError:
         raise IndexFormatError(
-            f"{folder} is not an index: it has no {NAME}; build one: medrag index build {folder}"
+            f"{folder} is not an index: it has no {NAME}; build one: "
+            f"{command('build', folder, '--from', 'PATH')}"
         ) from None
+    except (IsADirectoryError, NotADirectoryError) as error:
+        raise IndexFormatError(
+            f"{path} is no file ({error.strerror}); restore it from a copy, or delete the folder "
+            "and build the index anew"
+        ) from error
     value = _checked(path, content)
     if value.get("format") != FORMAT:
         raise IndexFormatError(
             f"{path} has format {value.get('format')!r}, but this medrag reads {FORMAT}; install "
-            f"the medrag that wrote it, or build the index anew: medrag index build {folder.name}"
+            "the medrag that wrote it, or build the index anew in another folder"
         )
     try:
         manifest = _manifest_from_json(value)
@@ -214,7 +221,9 @@ def write_manifest(folder: Path, manifest: Manifest) -> Manifest:
     """Write a manifest as the next generation, and return that."""
     manifest = replace(manifest, generation=manifest.generation + 1)
     value = {each.name: getattr(manifest, each.name) for each in fields(manifest)}
-    body = json.dumps(to_json(value), ensure_ascii=False, separators=(",", ":")).encode()
+    text = json.dumps(to_json(value), ensure_ascii=False, separators=(",", ":"))
+    # A folder's name need not be UTF-8: Python keeps its bytes as lone surrogates.
+    body = text.encode(errors="surrogatepass")
     checksum = hashlib.sha256(body).hexdigest().encode()
     write_atomically(folder / NAME, _HEAD + checksum + _BODY + body + _TAIL)
     return manifest

@@ -37,6 +37,8 @@ _DEAD_SHARE = 5
 
 # Tantivy compares numbers, not texts: a time is kept as the numbers of its bytes, 8 by 8.
 TIMES = ("time_0", "time_1", "time_2")
+# The files that Tantivy makes of every segment, by what follows their stem.
+_PARTS = ("fast", "fieldnorm", "idx", "pos", "store", "term")
 FILTERED = ("kind", "domain", "corpus", "subject", "study")
 
 
@@ -71,7 +73,7 @@ def stamp_of(folder: Path) -> int | None:
     """Read the stamp of Tantivy's last commit; None if there is none."""
     try:
         return int(json.loads((folder / "meta.json").read_bytes())["opstamp"])
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
@@ -83,8 +85,8 @@ def broken_files(folder: Path) -> Iterator[str]:
     is to be asked before postings are opened.
     """
     try:
-        names = _committed(json.loads((folder / "meta.json").read_bytes()), folder)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        names = _committed(json.loads((folder / "meta.json").read_bytes()))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         yield f"meta.json cannot be read ({type(error).__name__}: {error})"
         return
     for name in names:
@@ -92,22 +94,21 @@ def broken_files(folder: Path) -> Iterator[str]:
             content = np.memmap(folder / name, dtype=np.uint8, mode="r")
             length = int.from_bytes(content[-8:-4].tobytes(), "little")
             crc = json.loads(content[-8 - length : -8].tobytes())["crc"]
-        except (ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
             yield f"{name} has no footer that can be read ({error})"
             continue
         if zlib.crc32(content[: -8 - length].data) != crc:
             yield f"{name} has other bytes than were written (its CRC-32 differs)"
 
 
-def _committed(meta: Mapping[str, Any], folder: Path) -> list[str]:
+def _committed(meta: Mapping[str, Any]) -> list[str]:
     """List the files of the segments of a commit, without removals of other commits."""
     names = []
     for segment in meta["segments"]:
         stem = segment["segment_id"].replace("-", "")
         deletes = segment.get("deletes")
         removals = f"{stem}.{deletes['opstamp']}.del" if deletes else ""
-        found = sorted(path.name for path in folder.glob(f"{stem}.*"))
-        names += [name for name in found if name == removals or not name.endswith(".del")]
+        names += [f"{stem}.{each}" for each in _PARTS] + ([removals] if removals else [])
     return names
 
 
@@ -236,7 +237,7 @@ class PostingsWriter:
         document.add_text("kind", passage["kind"])
         for name in ("domain", "corpus", "subject", "study"):
             if (value := source.get(name)) is not None:
-                document.add_text(name, value)
+                document.add_text(name, nameable(value))
         if (time := source.get("time")) is not None:
             for name, part in zip(TIMES, time_parts(time), strict=True):
                 document.add_integer(name, part)
@@ -257,6 +258,17 @@ def _schema(tantivy: Library, languages: tuple[str, ...]) -> Library:
     for name in TIMES:
         builder.add_integer_field(name, indexed=True, fast=True)
     return builder.build()
+
+
+def nameable(text: str) -> str:
+    """Name a text with lone surrogates, which JSON may hold and UTF-8 may not, by its bytes."""
+    if text.isascii():
+        return text
+    content = text.encode("utf-8", "surrogatepass")
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return f"\0{content.hex()}"
 
 
 def encodable(text: str) -> str:

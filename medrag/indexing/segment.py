@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from medrag.codec import passage_from_json, skipped_from_json, to_json
 from medrag.errors import IndexFormatError
-from medrag.indexing.arrays import gone, mapped
+from medrag.indexing.arrays import damaged, gone, mapped
 from medrag.indexing.columns import Columns, ColumnsWriter
+from medrag.indexing.commands import reread
 from medrag.indexing.manifest import FileSum, SegmentEntry
 from medrag.records import Passage, Skipped
 
@@ -125,6 +126,8 @@ class Segment:
     def ids(self) -> NDArray[np.uint8]:
         """(n, 16), the bytes of each passage's UUID."""
         ids: NDArray[np.uint8] = mapped(self.folder / IDS)
+        if (ids.shape, ids.dtype) != ((self.n, 16), np.dtype(np.uint8)):
+            raise IndexFormatError(damaged(self.folder / IDS, f"no ids of {self.n} rows"))
         return ids
 
     @cached_property
@@ -138,7 +141,7 @@ class Segment:
         passages = []
         with _opened(self.folder / PASSAGES) as file:
             for row in rows:
-                start, stop = int(self.offsets[row]), int(self.offsets[row + 1])
+                start, stop = self._start(row), self._start(row + 1)
                 file.seek(start)
                 passages.append(self._passage(file.read(stop - start)))
         return passages
@@ -152,7 +155,7 @@ class Segment:
                 first, last = int(rows[0]), int(rows[-1])
                 wanted = np.zeros(last + 1, dtype=np.bool_)
                 wanted[rows] = True
-                file.seek(int(self.offsets[first]))
+                file.seek(self._start(first))
                 for row, line in enumerate(islice(file, last + 1 - first), start=first):
                     if wanted[row]:
                         yield row, line
@@ -162,14 +165,23 @@ class Segment:
         for row, line in self.lines(rows):
             yield row, self._passage(line)
 
+    def _start(self, row: int) -> int:
+        """Give where the line of a row begins; that of row n is the end of the file."""
+        if row < len(self.offsets) and 0 <= self.offsets[row] <= self._size:
+            return int(self.offsets[row])
+        raise IndexFormatError(damaged(self.folder / OFFSETS, f"row {row} lies nowhere"))
+
+    @cached_property
+    def _size(self) -> int:
+        return (self.folder / PASSAGES).stat().st_size
+
     def _passage(self, line: bytes) -> Passage:
         try:
             return passage_from_json(json.loads(line))
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise IndexFormatError(
                 f"{self.folder / PASSAGES} is damaged: a line is no passage ({error}); restore "
-                "the file from a copy, or drop the segment and build again: medrag index verify "
-                f"{self.folder.parent.parent} --repair"
+                f"the file from a copy, or: {reread(self.folder)}"
             ) from error
 
     def rows_of(self, identifier: bytes) -> list[int]:
@@ -234,10 +246,10 @@ def file_sum(path: Path) -> FileSum:
 def size_problem(folder: Path, sums: Mapping[str, FileSum]) -> str | None:
     """Say which of the files of a folder is missing or of another size; None if all are whole."""
     for name, known in sums.items():
-        try:
-            size = (folder / name).stat().st_size
-        except OSError:
-            return f"{name} is missing"
+        path = folder / name
+        if not path.is_file():
+            return f"{name} is missing" if not path.is_dir() else f"{name} is a folder"
+        size = path.stat().st_size
         if size != known.size:
             return f"{name} has {size} bytes instead of {known.size}"
     return None

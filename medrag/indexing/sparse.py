@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 
 from medrag.errors import IndexFormatError
 from medrag.extras import require
+from medrag.indexing.commands import reread
 from medrag.indexing.dense import check_encoder
+from medrag.indexing.ranking import top
 from medrag.indexing.storage import Store
 from medrag.protocols import SparseEncoder
 from medrag.records import Filter, Question, ScoredRow, SparseEmbeddings
-
-Mask = NDArray[np.bool_]
 
 
 class TermSearch(Protocol):
@@ -91,6 +91,8 @@ class InvertedLists:
         self, questions: SparseEmbeddings, k: int, filters: Sequence[Filter]
     ) -> list[list[ScoredRow]]:
         check_terms(questions, k, self.d, self.name)
+        if not self.d:
+            return [[] for _ in filters]
         masks = {wanted: self.store.row_mask(wanted) for wanted in set(filters)}
         stops = np.cumsum(questions.lengths)
         rankings = []
@@ -98,7 +100,8 @@ class InvertedLists:
             here = slice(stop - length, stop)
             terms, weights = questions.terms[here], questions.weights[here]
             scores = self._lists.scores(terms, weights, self.store.n_rows)
-            rankings.append(_best(scores, k, masks[wanted]))
+            rows = np.flatnonzero((scores > 0) & masks[wanted])
+            rankings.append(top(rows, scores[rows], k))
         return rankings
 
 
@@ -157,7 +160,7 @@ def _inverted(store: Store, name: str, d: int) -> _Inverted:
     if len(terms) and not (0 <= terms.min() <= terms.max() < d and np.isfinite(weights).all()):
         raise IndexFormatError(
             f"the vectors of channel {name!r} of {store.folder} are not terms below {d} with their "
-            "weights; the channel is damaged: verify the index, and build the channel anew"
+            f"weights; the channel is damaged: {reread(store.folder)}"
         )
     # A passage without terms is kept as a term of no weight.
     said = weights != 0
@@ -165,13 +168,3 @@ def _inverted(store: Store, name: str, d: int) -> _Inverted:
         (weights[said], (rows[said], terms[said])), shape=(store.n_rows, max(d, 1))
     ).tocsc()
     return _Inverted(made.indptr.astype(np.int64), made.indices, made.data)
-
-
-def _best(scores: NDArray[np.float32], k: int, mask: Mask) -> list[ScoredRow]:
-    rows = np.flatnonzero((scores > 0) & mask)
-    found = scores[rows]
-    if len(rows) > k:
-        near = found >= np.partition(found, -k)[-k]
-        rows, found = rows[near], found[near]
-    order = np.lexsort((rows, -found))[:k]
-    return [ScoredRow(int(rows[each]), float(found[each])) for each in order]

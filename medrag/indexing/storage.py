@@ -6,8 +6,8 @@ same for as long as the segments do. A store keeps the manifest that it opened.
 
 import os
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property, lru_cache, partial
 from itertools import accumulate
 from pathlib import Path
 from typing import Literal, NamedTuple, overload
@@ -16,11 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medrag.errors import IndexFormatError
+from medrag.indexing.arrays import damaged
 from medrag.indexing.columns import Mask
+from medrag.indexing.commands import reread
 from medrag.indexing.manifest import ChannelEntry, Manifest, read_manifest
-from medrag.indexing.segment import id_bytes, segment_folder, segment_of, size_problem
+from medrag.indexing.segment import Segment, id_bytes, segment_folder, segment_of, size_problem
 from medrag.indexing.vectors import Vectors, channel_folder
 from medrag.records import Filter, Passage
+
+# Of the masks of filters that are remembered, and of what else each takes there.
+_MASKS_BYTES, _BESIDE_A_MASK = 32 << 20, 4096
 
 
 def open_store(folder: Path, *, damaged: Literal["raise", "skip"] = "raise") -> "Store":
@@ -43,8 +48,8 @@ def open_store(folder: Path, *, damaged: Literal["raise", "skip"] = "raise") -> 
         listed = "; ".join(f"{name}: {problem}" for name, problem in problems.items())
         raise IndexFormatError(
             f"{folder} has {len(problems)} damaged segments of {len(manifest.segments)}: {listed}; "
-            "restore the files from a copy, read the rest with damaged='skip', or drop the damaged "
-            "segments and read their sources again: medrag index verify --repair, then build"
+            "restore the files from a copy, read the rest with damaged='skip', or: "
+            f"{reread(folder)}"
         )
     return Store(folder=folder, manifest=manifest, damaged=problems)
 
@@ -118,11 +123,17 @@ class Store:
                 yield first + row, passage
 
     def row_mask(self, wanted: Filter) -> Mask:
-        """Tell for each row whether it is live and a filter allows it."""
-        if not self.segments:
-            return np.zeros(0, dtype=np.bool_)
-        masks = [segment.columns.allowed(wanted) for segment in self.segments]
-        return np.concatenate(masks) & self.live
+        """Tell for each row whether it is live and a filter allows it; read-only.
+
+        To make that can take as long as a search: the masks that were used last are remembered.
+        """
+        return self._masks(wanted)
+
+    @cached_property
+    def _masks(self) -> Callable[[Filter], Mask]:
+        n = _MASKS_BYTES // (self.n_rows + _BESIDE_A_MASK)
+        # Of no method of this store: a cycle would keep its files mapped.
+        return lru_cache(max(1, n))(partial(_mask_of, self.segments, self.live))
 
     def row_of(self, passage_id: str) -> int | None:
         """Find the row of a live passage."""
@@ -147,6 +158,7 @@ class Store:
 
         Raises:
             KeyError: if the index has no such channel.
+            IndexFormatError: if what lies there cannot be vectors of its segment.
         """
         blocks = []
         self.channel(channel)
@@ -155,6 +167,8 @@ class Store:
             if not folder.is_dir():
                 continue
             vectors = Vectors(folder=folder)
+            if problem := vectors.misfit(segment.n):
+                raise IndexFormatError(damaged(folder, problem))
             rows = np.asarray(vectors.rows, dtype=np.int64) + first
             blocks.append(Block(rows, vectors.lengths, vectors.values))
         return blocks
@@ -229,6 +243,13 @@ class Store:
         """Give the folder that the documents of a corpus lie in, absolute."""
         root = self.folder / self.manifest.corpora[corpus].root
         return Path(os.path.normpath(root.absolute()))
+
+
+def _mask_of(segments: Sequence[Segment], live: Mask, wanted: Filter) -> Mask:
+    allowed = [segment.columns.allowed(wanted) for segment in segments]
+    mask: Mask = live & np.concatenate([np.empty(0, dtype=np.bool_), *allowed])
+    mask.flags.writeable = False
+    return mask
 
 
 class LivePassages(Sequence[Passage]):

@@ -21,10 +21,10 @@ def in_threads(work: Callable[[Iterator[Task]], Made], tasks: Sequence[Task]) ->
     n_threads = min(n_cores(), len(tasks))
     if n_threads <= 1:
         return [work(iter(tasks))]
-    turns = _turns(tasks)
+    taken = _turns(tasks)
     pool = _pool(os.getpid())
-    others = [pool.submit(work, turns) for _ in range(n_threads - 1)]
-    mine = work(turns)
+    others = [pool.submit(work, iter(taken, None)) for _ in range(n_threads - 1)]
+    mine = work(iter(taken, None))
     return [mine, *(other.result() for other in others)]
 
 
@@ -35,9 +35,10 @@ def in_torch_threads(work: Callable[[Iterator[Task]], Made], tasks: Sequence[Tas
     """
     if n_cores() == 1:
         return [work(iter(tasks))]
-    turns = _turns(tasks)
+    taken = _turns(tasks)
     pool = _torch_pool(os.getpid())
-    found = [pool.submit(work, turns) for _ in range(min(n_cores(), len(tasks)))]
+    n_threads = min(n_cores(), len(tasks))
+    found = [pool.submit(work, iter(taken, None)) for _ in range(n_threads)]
     return [each.result() for each in found]
 
 
@@ -47,8 +48,12 @@ def n_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _turns(tasks: Sequence[Task]) -> Iterator[Task]:
-    """Hand out tasks to whichever thread asks next."""
+def _turns(tasks: Sequence[Task]) -> Callable[[], Task | None]:
+    """Hand out tasks to whichever thread asks next; None when no task is left.
+
+    Each thread makes an iterator of its own from this: one that several share forgets the task in
+    the hand of one thread when another meets the end.
+    """
     rest = iter(tasks)
     lock = threading.Lock()
 
@@ -56,7 +61,7 @@ def _turns(tasks: Sequence[Task]) -> Iterator[Task]:
         with lock:
             return next(rest, None)
 
-    return iter(taken, None)
+    return taken
 
 
 # Pools are of one process: threads do not come along where it forks.

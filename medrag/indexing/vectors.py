@@ -70,6 +70,20 @@ class Vectors:
         """(m + 1,), where the vectors of each passage begin, and the end."""
         return np.concatenate(([0], np.cumsum(self.lengths, dtype=np.int64)))
 
+    def misfit(self, n: int) -> str | None:
+        """Say what about rows, lengths and values cannot be of a segment of `n` rows."""
+        kinds = [str(each.dtype) for each in (self.rows, self.lengths, self.values)]
+        if kinds != ["int32", "int32", "float32"]:
+            return "numbers of other types than were written"
+        if len(self.rows) != len(self.lengths):
+            return f"{len(self.rows)} rows and {len(self.lengths)} lengths"
+        if self.lengths.min(initial=1) < 1 or self.starts[-1] != len(self.values):
+            return f"{len(self.values)} vectors instead of {self.starts[-1]}"
+        ends = (self.rows[:1].min(initial=0), self.rows[-1:].max(initial=0))
+        if np.diff(self.rows).min(initial=1) < 1 or ends[0] < 0 or ends[1] >= max(n, 1):
+            return "rows do not ascend within the segment"
+        return None
+
     def of_row(self, row: int) -> Floats | None:
         """Give the vectors of one passage, (length, d), or None if the channel lacks it."""
         place = int(np.searchsorted(self.rows, row))

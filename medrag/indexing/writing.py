@@ -11,6 +11,7 @@ from pathlib import Path
 
 from medrag.errors import IndexFormatError, MedragError
 from medrag.indexing import durable
+from medrag.indexing.commands import reread
 from medrag.indexing.deriving import DERIVED, Derived
 from medrag.indexing.lock import NAME as LOCK
 from medrag.indexing.lock import writing
@@ -155,8 +156,7 @@ class IndexWriter:
             if problem := size_problem(segment_folder(folder, segment), segment.sums):
                 raise IndexFormatError(
                     f"segment {segment.name} of {folder} is damaged ({problem}); restore the file "
-                    "from a copy, or drop the segment, so that the next build reads its sources "
-                    f"again: medrag index verify {folder.name} --repair"
+                    f"from a copy, or: {reread(folder)}"
                 )
         (folder / FOLDER).mkdir(parents=True, exist_ok=True)
         self._derived = Derived(folder)
@@ -267,10 +267,14 @@ class IndexWriter:
 
     def _unnamed(self) -> Iterator[Path]:
         named = {segment.name: segment for segment in self._committed.segments}
-        for path in list((self.folder / FOLDER).iterdir()):
+        # What lies behind a link is not of this index, whoever made it.
+        inside = not (self.folder / FOLDER).is_symlink()
+        for path in list((self.folder / FOLDER).iterdir()) if inside else ():
             if path.name not in named:
                 if _SEGMENT.fullmatch(path.name):
                     yield path
+                continue
+            if path.is_symlink() or not path.is_dir():
                 continue
             known = {name.partition("/")[0] for name in named[path.name].sums}
             yield from (each for each in list(path.iterdir()) if each.name not in known)

@@ -49,6 +49,7 @@ def test_one_encoder_is_told_in_full(medrag: Run) -> None:
         ("conch", "github.com/mahmoodlab/CONCH"),
         ("conceptclip", "{kind: clip, model: conceptclip, trust_remote_code: true}"),
         ("unimed-clip", "{kind: clip, model: unimed-clip-b16, checkpoint: PATH}"),
+        ("merlin", "a recipe with an encoder of your own"),
         ("descriptor", "--channel image"),
         ("splade", "--channel sparse=splade"),
         ("ncbi/MedCPT-Query-Encoder", "ncbi/MedCPT-Article-Encoder"),

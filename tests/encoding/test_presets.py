@@ -55,11 +55,25 @@ def test_a_row_fits_the_encoder_of_its_kind(preset: Preset) -> None:
 
 
 @pytest.mark.parametrize("preset", presets(), ids=lambda preset: preset.name)
-def test_what_is_served_has_its_own_package_and_what_is_loaded_has_a_dimension(
+def test_what_is_loaded_has_a_dimension_and_what_is_no_single_vector_is_not_served(
     preset: Preset,
 ) -> None:
-    assert (preset.loads == "package") == (preset.serve is not None)
     assert preset.serve is not None or preset.d is not None
+    # The remote encoder takes one vector for an input, and sends flat pictures.
+    assert preset.serve is None or (preset.score != "maxsim" and len(preset.image) != 3)
+
+
+def test_a_hub_id_is_no_address_of_a_repository_of_code() -> None:
+    elsewhere = {"medclip", "surgvlp", "peskavlp", "unimed-clip-b16", "unimed-clip-l14-336"}
+    assert {preset.name for preset in presets() if preset.model is None} == {
+        *elsewhere, "descriptor",
+    }  # fmt: skip
+
+
+def test_specter_is_compared_by_angle() -> None:
+    preset = find("specter")
+    assert preset is not None
+    assert (preset.score, preset.options) == ("cosine", {})
 
 
 @pytest.mark.parametrize(
@@ -72,6 +86,7 @@ def test_what_is_served_has_its_own_package_and_what_is_loaded_has_a_dimension(
         ("hf_hub:MahmoodLab/conch", "conch"),
         ("NCBI/medcpt-article-encoder", "medcpt"),
         ("quiltnet", "quiltnet-b16"),
+        ("UzairK/unimed-clip-vit-b16", "unimed-clip-b16"),
     ],
 )
 def test_a_preset_answers_to_its_name_other_names_and_hub_ids(said: str, name: str) -> None:
@@ -110,6 +125,8 @@ def test_what_is_no_preset_is_not_found_but_has_near_spellings() -> None:
         ({"differs": {"model": "perhaps"}}, "differs: expected one of"),
         ({"serve": "somewhere"}, "'serve' belongs to the kind 'remote'"),
         ({"kind": "remote"}, "'serve' belongs to the kind 'remote'"),
+        ({"wrap": "somehow"}, "'loads: package' needs 'serve' or 'wrap'"),
+        ({"loads": "package"}, "'loads: package' needs 'serve' or 'wrap'"),
         ({"side": "left"}, "side: expected one of"),
     ],
 )
@@ -178,7 +195,13 @@ def test_a_missing_library_is_named_with_the_extra_that_brings_it(
 
 @pytest.mark.parametrize(
     ("name", "state"),
-    [("conch", "serve"), ("unimed-clip-b16", "file"), ("descriptor", "ready")],
+    [
+        ("conch", "serve"),
+        ("merlin", "wrap"),
+        ("colqwen3", "wrap"),
+        ("unimed-clip-b16", "file"),
+        ("descriptor", "ready"),
+    ],
 )
 def test_what_cannot_be_downloaded_says_so(name: str, state: str) -> None:
     preset = find(name)

@@ -90,6 +90,14 @@ def test_the_title_counts_as_words_of_the_passage(encoder: SentenceEncoder) -> N
     assert titled @ asked > bare @ asked + 0.2
 
 
+def test_a_lone_surrogate_is_a_character_as_any_other(encoder: SentenceEncoder) -> None:
+    (vector,) = encoder.encode_questions(
+        [Question(text="effusion \ud800 of the lung")], "text"
+    ).values
+    (plain,) = encoder.encode_questions([Question(text="effusion ? of the lung")], "text").values
+    np.testing.assert_allclose(vector, plain, rtol=1e-5)
+
+
 def test_options_belong_to_the_question(encoder: SentenceEncoder) -> None:
     rows = encoder.encode_questions(
         [Question("Which?", options=("the eye", "the ear")), Question("Which?\nthe eye\nthe ear")],

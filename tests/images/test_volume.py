@@ -1,8 +1,10 @@
 """Scans, and their slices as pixels."""
 
+import contextlib
 import gzip
 import os
 import struct
+import tracemalloc
 from pathlib import Path
 
 import nibabel
@@ -107,6 +109,25 @@ def test_a_header_that_promises_more_than_the_file_holds_is_refused(tmp_path: Pa
         read_volume(path)
 
 
+def test_extensions_of_a_header_are_not_inflated(tmp_path: Path) -> None:
+    path = _nifti(tmp_path / "a.nii", np.ones((4, 4, 4), dtype=np.int16), np.eye(4))
+    raw = bytearray(path.read_bytes()[:352])
+    size = 1 << 28
+    raw[108:112] = struct.pack("<f", 352 + size)
+    raw[348] = 1
+    path = tmp_path / "a.nii.gz"
+    with gzip.open(path, "wb", compresslevel=1) as file:
+        file.write(raw + struct.pack("<ii", size, 4))
+        for _ in range(256):
+            file.write(bytes(1 << 20))
+    tracemalloc.start()
+    with contextlib.suppress(InputFileError):
+        read_volume(path)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < size / 8
+
+
 def test_a_volume_cut_short_is_refused(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     values = rng.integers(0, 999, (16, 16, 16)).astype(np.int16)
@@ -136,6 +157,8 @@ def test_a_volume_without_axis_or_with_a_wrong_slice_is_refused(tmp_path: Path) 
         read_image(ImageRef(path, axis=2, slice=20))
     with pytest.raises(InputFileError, match="slice -1"):
         read_image(ImageRef(path, axis=2, slice=-1))
+    with pytest.raises(InputFileError, match="the axes 0, 1 and 2, and not 3"):
+        read_image(ImageRef(path, axis=3, slice=0))
 
 
 def test_a_volume_written_anew_is_not_taken_from_memory(tmp_path: Path) -> None:

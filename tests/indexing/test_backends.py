@@ -1,6 +1,7 @@
 """One contract for everything that searches vectors: the same passages with the same scores."""
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from medrag.indexing.backends import options_stamp
+from medrag.indexing.manifest import ChannelEntry
 from medrag.records import Embeddings, Filter
 from tests.indexing.qdrant.conftest import QUICK
 from tests.indexing.vector_library import (
+    CHANNEL,
     Made,
     check_rankings,
     drawn,
@@ -98,6 +102,28 @@ def test_a_question_of_another_dimension_is_refused(spec: Any, late: bool, tmp_p
     with pytest.raises(ValueError, match="k must be at least 1"):
         search.search(packed([np.ones((1, 3), np.float32)], 3), 0, [Filter()])
     assert search.search(packed([], 3), 1, []) == []
+
+
+@pytest.mark.parametrize(
+    ("store", "option", "late", "kept"),
+    [
+        ({"kind": "exact", "oversample": 8}, {"oversample": 9}, False, True),
+        ({"kind": "exact", "scan": "bits"}, {"scan": "int8"}, False, False),
+        ({"kind": "late_interaction", "candidates": 100}, {"candidates": 200}, True, True),
+        ({"kind": "late_interaction", "first_pass": "bits"}, {"first_pass": "exact"}, True, False),
+        ({"kind": "faiss", "factory": "IVF2,Flat"}, {"nprobe": 2}, False, True),
+        ({"kind": "faiss", "factory": "IVF2,Flat"}, {"factory": "Flat"}, False, False),
+        ({"kind": "qdrant"}, {"exact": True}, False, True),
+        ({"kind": "qdrant"}, {"hnsw": {"m": 0}}, False, False),
+    ],
+)
+def test_options_of_a_search_leave_what_is_kept_as_it_is(
+    store: dict[str, Any], option: dict[str, Any], late: bool, kept: bool
+) -> None:
+    spec = {"kind": "dense", "interaction": "sum" if late else "best"}
+    one = ChannelEntry({**spec, "store": store}, "made", d=2)
+    other = replace(one, spec={**spec, "store": {**store, **option}})
+    assert (options_stamp({CHANNEL: one}) == options_stamp({CHANNEL: other})) is kept
 
 
 @every_backend

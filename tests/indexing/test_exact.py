@@ -10,7 +10,7 @@ import pytest
 
 from medrag.build import ChannelPlan
 from medrag.errors import IndexFormatError, MedragError
-from medrag.indexing import exact, machine
+from medrag.indexing import machine
 from medrag.indexing.checking import verify
 from medrag.indexing.exact import ExactSearch
 from medrag.indexing.maintenance import remove
@@ -192,7 +192,7 @@ def test_copies_of_other_vectors_are_a_problem(tmp_path: Path) -> None:
     assert any("is no copy of the vectors" in each.problem for each in verify(store.folder))
     np.save(path, codes[:-1])
     assert verify(store.folder)
-    with pytest.raises(IndexFormatError, match="build the index again"):
+    with pytest.raises(IndexFormatError, match=f"medrag index verify {store.folder} --repair"):
         _search(ExactSearch(store=store, name="words"), ["effusion"], 1)
 
 
@@ -219,23 +219,6 @@ def test_without_memory_for_a_copy_the_vectors_themselves_are_scanned(
     search = ExactSearch(store=store, name="words", scan="int8")
     assert isinstance(search.scanner, PlainScan)
     assert "they are read from the disk instead" in caplog.text
-
-
-def test_masks_of_old_filters_are_dropped_and_made_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(exact, "_MASKS_BYTES", 150)
-    store = _store(tmp_path)  # 70 rows: two masks fit
-    search = ExactSearch(store=store, name="words")
-    made: list[Filter] = []
-    whole = store.row_mask
-    monkeypatch.setattr(store, "row_mask", lambda wanted: made.append(wanted) or whole(wanted))
-    one, two, three = (Filter(domains=frozenset({name})) for name in ("radiology", "b", "c"))
-    asked = WordEncoder().encode_questions([_question("effusion nodule")], "text")
-    for wanted in (one, two, one, three, one, two):
-        found = search.search(asked, 50, [wanted])[0]
-        assert len(found) == (30 if wanted == one else 0)
-    assert made == [one, two, three, two]
 
 
 @pytest.mark.usefixtures("small_is_large")

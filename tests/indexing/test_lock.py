@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from medrag.errors import IndexLockedError
+from medrag.errors import IndexFormatError, IndexLockedError
 from medrag.indexing.lock import writing
 from medrag.indexing.storage import open_store
 from tests.indexing.library import build_lines
@@ -28,6 +28,18 @@ def test_a_second_writer_is_refused_with_the_process_of_the_first(tmp_path: Path
     ):
         pass
     with writing(tmp_path):
+        pass
+
+
+def test_a_lock_that_is_a_link_or_a_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("years of work")
+    (tmp_path / "lock").symlink_to(tmp_path / "mine")
+    with pytest.raises(IndexFormatError, match="is a link or a folder"), writing(tmp_path):
+        pass
+    assert (tmp_path / "mine").read_text() == "years of work"
+    (tmp_path / "lock").unlink()
+    (tmp_path / "lock").mkdir()
+    with pytest.raises(IndexFormatError, match="is a link or a folder"), writing(tmp_path):
         pass
 
 

@@ -148,6 +148,19 @@ def test_repair_drops_damaged_segments_and_a_build_reads_them_again(index: Path)
     assert repair(index) == []
 
 
+def test_a_file_or_a_folder_in_the_wrong_place_is_named_and_repaired(index: Path) -> None:
+    first, second, _ = sorted((index / "segments").iterdir())
+    shutil.rmtree(first)
+    first.write_text("")
+    (second / "offsets.npy").unlink()
+    (second / "offsets.npy").mkdir()
+    assert "offsets.npy is a folder" in [each.problem for each in verify(index)]
+    assert repair(index) == [first.name, second.name]
+    build_lines(index, index.parent / "in", channels=lexical_and_words())
+    assert verify(index) == []
+    assert len(texts(index)) == 5
+
+
 def test_damaged_postings_are_named_and_repaired(index: Path) -> None:
     for path in (index / "derived").rglob("*.idx"):
         path.write_bytes(b"")

@@ -1,9 +1,11 @@
 """Postings on disk: read where nothing may be written beside them, and damaged ones named."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from medrag.errors import IndexFormatError
 from medrag.indexing import deriving
 from medrag.indexing.checking import verify
 from medrag.indexing.lexical import LexicalChannel
@@ -67,6 +69,23 @@ def test_a_bit_that_changed_in_a_file_of_postings_is_a_problem(
     assert verify(index) == []
     # Tantivy, which ends in a panic on some of these, is not asked.
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("instead", [Path.mkdir, lambda path: path.symlink_to("nowhere"), None])
+def test_a_file_of_postings_that_is_gone_is_a_problem(
+    postings: Path, instead: Callable[[Path], None] | None
+) -> None:
+    # The one that Tantivy looks for only when it searches.
+    (path,) = postings.glob("*.pos")
+    path.unlink()
+    if instead is not None:
+        instead(path)
+    (found,) = verify(postings.parents[1])
+    assert path.name in found.problem
+    with pytest.raises(IndexFormatError, match=r"the postings in .* are damaged"):
+        LexicalChannel(store=open_store(postings.parents[1])).search(
+            [Question(text="effusion")], 5, [Filter()]
+        )
 
 
 def test_removals_of_a_commit_that_never_came_are_no_problem(postings: Path) -> None:

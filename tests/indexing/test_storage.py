@@ -1,7 +1,9 @@
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from hypothesis import given, settings
@@ -9,6 +11,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from medrag.errors import IndexFormatError
+from medrag.indexing import storage
+from medrag.indexing.columns import Columns, Mask
 from medrag.indexing.lexical import LexicalChannel
 from medrag.indexing.manifest import Manifest
 from medrag.indexing.storage import Store, open_store
@@ -81,6 +85,50 @@ def test_a_damaged_segment_is_named_and_the_rest_still_opens(tmp_path: Path, dam
     assert [hit.row for hit in ranking] == [0]
     with pytest.raises(IndexFormatError, match=f"{broken.name} .* is damaged"):
         build_lines(index, tmp_path / "in")
+
+
+@pytest.mark.parametrize(
+    ("name", "at", "value"),
+    [
+        ("offsets.npy", 20, 0),  # the header
+        ("offsets.npy", -1, 0x7F),  # of a huge number, the highest byte
+        ("ids.npy", 20, 0),
+        ("columns.npy", 20, 0),
+        ("columns.npy", 131, 0x40),
+        ("columns.json", 1, 0xFF),
+        ("channel-words/rows.npy", -1, 0x40),
+        ("channel-words/rows.npy", 30, 0),
+        ("channel-words/lengths.npy", -1, 0x40),
+        ("channel-words/values.npy", 0, 0),
+    ],
+)
+def test_a_byte_that_makes_a_segment_senseless_is_an_error_of_the_index(
+    tmp_path: Path, name: str, at: int, value: int
+) -> None:
+    build_lines(tmp_path / "index", tmp_path / "in", LINES, channels=lexical_and_words())
+    (segment,) = (tmp_path / "index" / "segments").iterdir()
+    content = bytearray((segment / name).read_bytes())
+    content[at] = value
+    (segment / name).write_bytes(content)
+    store = open_store(tmp_path / "index")
+    with pytest.raises(IndexFormatError, match=rf"{Path(name).parts[0]}.* is damaged .*--repair"):
+        _read_all(store)
+
+
+def _read_all(store: Store) -> None:
+    """Ask for everything that a search may ask for."""
+    first = store.segments[0].ids[0].tobytes()
+    assert store.row_of(UUID(bytes=first).hex) == 0
+    store.row_mask(Filter(kinds=frozenset({"text"})))
+    store.passages_at(range(store.n_rows))
+    store.vectors("words")
+
+
+def test_a_manifest_that_is_a_folder_is_an_error_of_the_index(store: Store) -> None:
+    (store.folder / "manifest.json").unlink()
+    (store.folder / "manifest.json").mkdir()
+    with pytest.raises(IndexFormatError, match="is no file"):
+        open_store(store.folder)
 
 
 def test_a_manifest_that_was_touched_is_refused(store: Store) -> None:
@@ -175,6 +223,45 @@ def test_the_row_mask_equals_a_plain_filter(
     )
     expected = [allowed(passage, wanted) for passage in store.passages]
     assert store.row_mask(wanted).tolist() == expected
+
+
+def test_masks_that_were_used_last_are_remembered_within_a_bound_on_bytes(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # 6 rows each, so that two masks fit.
+    monkeypatch.setattr(storage, "_BESIDE_A_MASK", 0)
+    monkeypatch.setattr(storage, "_MASKS_BYTES", 17)
+    made: list[Filter] = []
+    whole = Columns.allowed
+
+    def watched(columns: Columns, wanted: Filter) -> Mask:
+        made.append(wanted)
+        return whole(columns, wanted)
+
+    monkeypatch.setattr(Columns, "allowed", watched)
+    one, two, three = (Filter(corpora=frozenset({name})) for name in ("lines", "b", "c"))
+    for wanted in (one, two, one, three, one, two):
+        # An equal filter is the same one.
+        assert store.row_mask(replace(wanted)).sum() == (3 if wanted == one else 0)
+    assert made == [each for each in (one, two, three, two) for _ in store.segments]
+
+
+def test_a_mask_cannot_be_changed_by_who_is_given_it(store: Store) -> None:
+    for wanted in (Filter(), Filter(corpora=frozenset({"lines"}))):
+        with pytest.raises(ValueError, match="read-only"):
+            store.row_mask(wanted)[0] = True
+
+
+def test_threads_that_ask_at_once_are_given_the_masks_of_their_filters(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(storage, "_MASKS_BYTES", 3 * storage._BESIDE_A_MASK)
+    filters = [Filter(not_studies=frozenset({str(n)})) for n in range(7)]
+    filters += [replace(each, corpora=frozenset({"none"})) for each in filters]
+    with ThreadPoolExecutor(6) as pool:
+        masks = list(pool.map(store.row_mask, filters * 40))
+    for wanted, mask in zip(filters * 40, masks, strict=True):
+        assert mask.sum() == (0 if wanted.corpora else 3)
 
 
 def _without_derived(store: Store) -> Manifest:

@@ -32,6 +32,27 @@ def test_other_folders_among_the_segments_of_an_index_are_not_deleted(tmp_path: 
     assert (tmp_path / "index/segments/masks/a.png").exists()
 
 
+def test_what_lies_behind_a_link_in_an_index_is_not_deleted(tmp_path: Path) -> None:
+    index, mine = tmp_path / "index", tmp_path / "mine"
+    build_lines(index, tmp_path / "in", {"a.lines": ["effusion"]})
+    (index / "segments").rename(mine)
+    (mine / "unfinished-work").mkdir()
+    (index / "segments").symlink_to(mine)
+    (index / "derived").rename(tmp_path / "photos")
+    (tmp_path / "photos" / "trip-202405").mkdir()
+    (index / "derived").symlink_to(tmp_path / "photos")
+    (segment,) = (path for path in mine.iterdir() if path.name != "unfinished-work")
+    build_lines(index, tmp_path / "in")
+    assert (mine / "unfinished-work").exists()
+    assert (tmp_path / "photos" / "trip-202405").exists()
+    (index / "segments").unlink()
+    (index / "segments").mkdir()
+    (index / "segments" / segment.name).symlink_to(segment)
+    (segment / "notes.txt").write_text("years of work")
+    build_lines(index, tmp_path / "in")
+    assert (segment / "notes.txt").exists()
+
+
 def test_a_file_in_the_place_of_an_index_is_named(tmp_path: Path) -> None:
     (tmp_path / "index").write_text("")
     with pytest.raises(IndexFormatError, match="is a file"):

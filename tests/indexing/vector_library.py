@@ -107,7 +107,7 @@ def searching(store: Store) -> VectorSearch:
 def plainly(
     store: Store, questions: Embeddings, k: int, filters: Sequence[Filter]
 ) -> list[list[ScoredRow]]:
-    """Score every pair of vectors in double precision, one by one."""
+    """Score every pair of vectors in double precision, one by one; rounded to single."""
     late = store.channel(CHANNEL).late_interaction
     asked = np.split(questions.values.astype(np.float64), np.cumsum(questions.lengths)[:-1])
     rankings = []
@@ -119,7 +119,7 @@ def plainly(
             for row, vectors in zip(block.rows, parts, strict=True):
                 if mask[row]:
                     best = (question @ vectors.T).max(axis=1)
-                    score = float(best.sum() if late else best.max())
+                    score = float(np.float32(best.sum() if late else best.max()))
                     scored.append(ScoredRow(int(row), score))
         rankings.append(sorted(scored, key=lambda hit: (-hit.score, hit.row))[:k])
     return rankings

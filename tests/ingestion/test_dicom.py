@@ -487,6 +487,15 @@ def test_a_clip_may_be_one_passage_with_its_frames(tmp_path: Path) -> None:
     assert all(image.sha256 for image in passage.images)
 
 
+def test_a_damaged_number_of_frames_is_told_without_what_the_header_holds(tmp_path: Path) -> None:
+    stack = np.stack([_ramp() + 7 * i for i in range(12)])
+    path = _saved(tmp_path / "a.dcm", _dataset(stack, NumberOfFrames=12))
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"IS\x02\x0012", b"IS\x02\x001\xff"))
+    with pytest.raises(InputFileError, match=r"a\.dcm: cannot be read as a DICOM file: ValueError"):
+        asked_parts(ImageRef(str(path)))
+
+
 def test_a_clip_that_is_asked_about_shows_the_frames_that_ingestion_takes(tmp_path: Path) -> None:
     stack = np.stack([_ramp() + 7 * i for i in range(12)])
     path = _saved(tmp_path / "a.dcm", _dataset(stack, NumberOfFrames=12))

@@ -26,7 +26,7 @@ from medrag.encoding.pictures import (
 from medrag.encoding.rows import Rows, different, means, unit
 from medrag.encoding.text.parts import in_parts
 from medrag.encoding.text.running import text_batches
-from medrag.encoding.text.texts import question_text
+from medrag.encoding.text.texts import encodable, question_text
 from medrag.protocols import Side
 from medrag.records import Embeddings, ImageRef, Passage, Question
 
@@ -153,7 +153,7 @@ class ClipEncoder:
             ValueError: if a passage has no picture, where pictures are encoded.
         """
         if self.passages == "text":
-            return self._text_parts([passage.text for passage in passages])
+            return self._text_parts([encodable(passage.text) for passage in passages])
         return self._pictures([pictures_of(passage) for passage in passages])
 
     def encode_questions(self, questions: Sequence[Question], side: Side) -> Embeddings:

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from medrag.encoding.clip.source import CONFIG, ClipSource, folder_of
+from medrag.encoding.clip.source import ClipSource, folder_of
 from medrag.encoding.clip.towers import scalar, vectors_of
+from medrag.encoding.kinds import OPEN_CLIP_CONFIG
 from medrag.encoding.loading import check_held, check_words, reading
 from medrag.encoding.numerics import Dtype, chosen_device, chosen_dtype, numerics_of
 from medrag.encoding.pictures import Inputs
@@ -29,7 +30,7 @@ class OpenClipTowers:
             # Not of this folder: open_clip asks the hub for it.
             expected += f" (its text tower needs: hf download {tower} config.json)"
         if source.path.is_dir():
-            check_held(source.path, expected, configs=(CONFIG,))
+            check_held(source.path, expected, configs=(OPEN_CLIP_CONFIG,))
         if text.get("hf_tokenizer_name"):
             check_words(source.path)
         if tower_folder := folder_of(source.text_tower):
@@ -118,7 +119,7 @@ def _named(source: ClipSource) -> str:
 
 def _text_settings(source: ClipSource) -> dict[str, Any]:
     """Give what the configuration of a folder says of its text tower."""
-    model = configuration(source.path / CONFIG).get("model_cfg")
+    model = configuration(source.path / OPEN_CLIP_CONFIG).get("model_cfg")
     text = model.get("text_cfg") if isinstance(model, dict) else None
     return text if isinstance(text, dict) else {}
 

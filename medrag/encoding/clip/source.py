@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from medrag.encoding.kinds import OPEN_CLIP_CONFIG
 from medrag.encoding.presets import PREFIXES
 from medrag.encoding.weights import (
     chosen_preset,
@@ -12,9 +13,6 @@ from medrag.encoding.weights import (
     model_folder,
 )
 from medrag.errors import RecipeError
-
-# What open_clip saves beside weights.
-CONFIG = "open_clip_config.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,21 +68,10 @@ def clip_source(
             checkpoint = _given(preset.name, preset.model, preset.checkpoint, revision)
     tower = _tower(text_tower) if text_tower else None
     if checkpoint is not None:
-        path = Path(checkpoint).expanduser()
-        if not path.is_file():
-            raise RecipeError(f"{model}: the file of weights {path} does not exist")
-        named = architecture or model
-        return ClipSource(path.resolve(), True, named, tower, tokens)
-    folder = model_folder(_without_prefix(model), revision)
+        return ClipSource(_file(checkpoint, model), True, architecture or model, tower, tokens)
     loads_open = preset is not None and preset.loads == "open_clip"
-    # Only transformers names an architecture in its configuration.
-    is_transformers = "model_type" in configuration(folder / "config.json")
-    is_open = loads_open or model.startswith(PREFIXES) or not is_transformers
-    if is_open and not (folder / CONFIG).is_file():
-        raise RecipeError(
-            f"{folder} is no CLIP model: it has neither {CONFIG} nor a config.json with two "
-            "towers; give a folder that has, or `checkpoint` with an architecture of open_clip"
-        )
+    folder = model_folder(_without_prefix(model), revision)
+    is_open = _is_open(folder, told=loads_open or model.startswith(PREFIXES))
     return ClipSource(folder, is_open, None, tower, tokens, trusted)
 
 
@@ -109,10 +96,30 @@ def _given(name: str, model: str | None, file: str, revision: str | None) -> str
     """Find the file of weights of a preset, of which the hub has no configuration."""
     if model is None:
         raise RecipeError(
-            f"{name} is no model of the hub: get {file} from its authors, and give its path as "
-            "`checkpoint`"
+            f"{name} cannot be loaded by its name: get {file} from its authors, and give its path "
+            "as `checkpoint`"
         )
     return str(model_folder(model, revision) / file)
+
+
+def _file(checkpoint: str, model: str) -> Path:
+    path = Path(checkpoint).expanduser()
+    if not path.is_file():
+        raise RecipeError(f"{model}: the file of weights {path} does not exist")
+    return path.resolve()
+
+
+def _is_open(folder: Path, *, told: bool) -> bool:
+    """Tell whether open_clip reads a folder: as was told, or because transformers does not."""
+    # Only transformers names an architecture in its configuration.
+    if not told and "model_type" in configuration(folder / "config.json"):
+        return False
+    if not (folder / OPEN_CLIP_CONFIG).is_file():
+        raise RecipeError(
+            f"{folder} is no CLIP model: it has neither {OPEN_CLIP_CONFIG} nor a config.json with "
+            "two towers; give a folder that has, or `checkpoint` with an architecture of open_clip"
+        )
+    return True
 
 
 def _tower(text_tower: str) -> str:

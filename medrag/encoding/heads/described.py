@@ -76,14 +76,7 @@ def described(
         Radford et al., ICML 2021, section 3.1.4; Silva-Rodriguez et al., Medical Image Analysis 99,
         2025 (FLAIR).
     """
-    for template in templates:
-        if template.count("{}") != 1:
-            raise ValueError(f"a template must hold {{}} once, got {template!r}")
-    if isinstance(templates, str) or not templates:
-        raise ValueError(f"expected a list of templates, got {templates!r}")
-    bare = [name for name, texts in descriptions.items() if isinstance(texts, str) or not texts]
-    if bare or not descriptions:
-        raise ValueError(f"expected a list of descriptions for each class; lacking: {bare}")
+    _check(descriptions, templates)
     texts = [
         template.replace("{}", each)
         for several in descriptions.values()
@@ -94,3 +87,14 @@ def described(
     each = Embeddings(unit(encode(texts)), np.array(lengths, dtype=np.int32))
     vectors = means(each, normalised=True).values
     return ClassPrototypes(names=list(descriptions), vectors=vectors, scale=scale, bias=bias)
+
+
+def _check(descriptions: Mapping[str, Sequence[str]], templates: Sequence[str]) -> None:
+    if isinstance(templates, str) or not templates:
+        raise ValueError(f"expected a list of templates, got {templates!r}")
+    for template in templates:
+        if template.count("{}") != 1:
+            raise ValueError(f"a template must hold {{}} once, got {template!r}")
+    bare = [name for name, texts in descriptions.items() if isinstance(texts, str) or not texts]
+    if bare or not descriptions:
+        raise ValueError(f"expected a list of descriptions for each class; lacking: {bare}")

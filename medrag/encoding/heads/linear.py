@@ -122,22 +122,27 @@ def fitted(
     """
     if vectors.ndim != 2 or len(vectors) != len(labels):
         raise ValueError(f"{len(labels)} labels do not fit vectors of shape {vectors.shape}")
-    names = sorted(set(labels))
-    if len(names) < 2:
-        raise ValueError(f"expected at least two classes, got {names}")
     if not l2 > 0:
         raise ValueError(f"l2 must be positive, got {l2}")
+    names, targets = _targets(labels)
     wide = vectors.astype(np.float64)
     mean = wide.mean(axis=0) if standardise else np.zeros(wide.shape[1])
     deviation = wide.std(axis=0) if standardise else np.ones(wide.shape[1])
     deviation = np.where(deviation > 0, deviation, 1.0)  # A number that never moves says nothing.
-    places = {name: place for place, name in enumerate(names)}
-    targets = np.eye(len(names))[[places[label] for label in labels]]
     importance = _importance(targets) if balanced else np.ones(len(targets))
     weights, bias = _minimised((wide - mean) / deviation, targets, importance, l2)
     return LinearHead(
         names=names, weights=weights, bias=bias, mean=mean, deviation=deviation, encoder=encoder
     )
+
+
+def _targets(labels: Sequence[str]) -> tuple[list[str], NDArray[np.float64]]:
+    """Give the classes in order, and (n, n_classes) with a 1 at the class of each example."""
+    names = sorted(set(labels))
+    if len(names) < 2:
+        raise ValueError(f"expected at least two classes, got {names}")
+    places = {name: place for place, name in enumerate(names)}
+    return names, np.eye(len(names))[[places[label] for label in labels]]
 
 
 def _minimised(

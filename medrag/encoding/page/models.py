@@ -1,11 +1,12 @@
 """Late-interaction models: by transformers' own classes, or as sentence-transformers saves them."""
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from medrag.encoding.kinds import PAGE_CLASSES, PROCESSORS, is_multi_vector, reads_pictures
 from medrag.encoding.loading import check_held, check_words, reading
 from medrag.encoding.numerics import Dtype, chosen_dtype
 from medrag.encoding.page.tokens import Prepared, TokenVectors, prepared, stacked, token_vectors
@@ -16,15 +17,6 @@ from medrag.encoding.weights import configuration
 from medrag.errors import RecipeError
 from medrag.extras import require
 
-# Classes of transformers, by the model type of config.json, without "ForRetrieval".
-_NATIVE: Mapping[str, str] = {
-    "colpali": "ColPali",
-    "colqwen2": "ColQwen2",
-    "colmodernvbert": "ColModernVBert",
-}
-# Kinds that sentence-transformers reads; the second is PyLate's.
-_SAVED_AS = ("MultiVectorEncoder", "ColBERT")
-_PROCESSORS = ("preprocessor_config.json", "processor_config.json")
 _EXPECTED = "a late-interaction model"
 
 
@@ -37,15 +29,16 @@ def load_model(
         RecipeError: if the folder holds another kind of model, or is damaged.
     """
     kind = str(configuration(folder / "config.json").get("model_type") or "")
-    if _is_saved_encoder(folder):
+    if is_multi_vector(folder):
         return SavedModel(folder, device, dtype, trust_remote_code=trust_remote_code)
-    if kind in _NATIVE:
-        return NativeModel(folder, device, dtype, family=_NATIVE[kind])
+    if kind in PAGE_CLASSES:
+        return NativeModel(folder, device, dtype, family=PAGE_CLASSES[kind])
     # sentence-transformers would give any other model a projection of random numbers.
     raise RecipeError(
         f"{folder} holds no late-interaction model (model type {kind!r} in config.json); expected "
-        f"one of {', '.join(_NATIVE)}, or a MultiVectorEncoder, PyLate or ColBERT model; a model "
-        "with one vector for a text or picture is of the encoder kinds sentence, clip or image"
+        f"one of {', '.join(PAGE_CLASSES)}, or a MultiVectorEncoder, PyLate or ColBERT model; a "
+        "model with one vector for a text or picture is of the encoder kinds sentence, clip or "
+        "image"
     )
 
 
@@ -57,9 +50,9 @@ def image_backend(folder: Path) -> str:
     Raises:
         RecipeError: if the folder says it in a way that is not understood.
     """
-    if not any((folder / name).is_file() for name in _PROCESSORS):
+    if not reads_pictures(folder):
         return "none"
-    with reading(folder, f"a preparation of pictures ({' or '.join(_PROCESSORS)})"):
+    with reading(folder, f"a preparation of pictures ({' or '.join(PROCESSORS)})"):
         image_processor = require("transformers").AutoImageProcessor.from_pretrained(
             folder, local_files_only=True
         )
@@ -169,15 +162,6 @@ class SavedModel:
 
 
 PageModel = NativeModel | SavedModel
-
-
-def _is_saved_encoder(folder: Path) -> bool:
-    """Tell whether a folder is of sentence-transformers, PyLate or Stanford's ColBERT."""
-    saved = configuration(folder / "config_sentence_transformers.json")
-    is_late = saved.get("model_type") in _SAVED_AS or "query_prefix" in saved
-    told = configuration(folder / "config.json").get("architectures")
-    is_stanford = isinstance(told, list) and "HF_ColBERT" in told
-    return (is_late and (folder / "modules.json").is_file()) or is_stanford
 
 
 def _modalities(module: Any) -> tuple[str, ...]:

@@ -2,7 +2,6 @@
 
 import email.utils
 import io
-import ipaddress
 import json
 import logging
 import os
@@ -17,6 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from medrag.errors import MedragError, RecipeError
+from medrag.hosts import is_this_machine
 
 _LOGGER = logging.getLogger(__name__)
 # Worth another try: the server was busy, starting, or gone for a moment.
@@ -70,7 +70,7 @@ class Endpoint:
         self.tries = tries
         self.wait = wait
         handlers: list[urllib.request.BaseHandler] = [_NoRedirects(), _Timed()]
-        if _is_this_machine(urlsplit(self.url).hostname or ""):
+        if is_this_machine(urlsplit(self.url).hostname):
             # A proxy of the company would look for this machine on its own.
             handlers.append(urllib.request.ProxyHandler({}))
         self._opener = urllib.request.build_opener(*handlers)
@@ -242,21 +242,12 @@ def _checked(url: str, *, allow_http: bool) -> str:
             f"the address of {parts.hostname} holds a password; put it into an environment "
             "variable and name that as key_variable"
         )
-    if parts.scheme == "http" and not (allow_http or _is_this_machine(parts.hostname)):
+    if parts.scheme == "http" and not (allow_http or is_this_machine(parts.hostname)):
         raise RecipeError(
             f"{url} is not encrypted, and {parts.hostname} is another machine: all on the way "
             "could read what is sent; use https, or say allow_http: true in a network you trust"
         )
     return urlunsplit(parts._replace(fragment=""))
-
-
-def _is_this_machine(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _retry_after(said: str | None) -> float | None:

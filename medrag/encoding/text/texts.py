@@ -11,7 +11,8 @@ Text = tuple[str, str]
 
 def passage_text(passage: Passage) -> Text:
     """Give the title, or "", and the text of a passage."""
-    return str(passage.fields.get("title") or "").strip(), passage.text.strip()
+    title = str(passage.fields.get("title") or "")
+    return encodable(title).strip(), encodable(passage.text).strip()
 
 
 def passage_texts(passages: Sequence[Passage]) -> list[Text]:
@@ -20,7 +21,7 @@ def passage_texts(passages: Sequence[Passage]) -> list[Text]:
 
 def question_text(question: Question) -> Text:
     """Give no title, and a question's text with its options, one per line."""
-    return "", "\n".join((question.text, *question.options)).strip()
+    return "", encodable("\n".join((question.text, *question.options))).strip()
 
 
 def question_texts(questions: Sequence[Question], side: Side) -> list[Text]:
@@ -32,6 +33,11 @@ def question_texts(questions: Sequence[Question], side: Side) -> list[Text]:
     if side != "text":
         raise ValueError(f"this encoder is asked by texts, not the side {side!r}")
     return [question_text(each) for each in questions]
+
+
+def encodable(text: str) -> str:
+    """Replace lone surrogates, which JSON and a command line may hold, and no tokenizer takes."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
 def joined(title: str, text: str) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 
 from medrag.errors import IndexFormatError
 from medrag.extras import Library, require
+from medrag.indexing.commands import repair
 from medrag.indexing.segment import file_sum
 
 VERSION = 1
@@ -160,6 +161,5 @@ def _spots(path: Path) -> str:
 
 def _damaged(path: Path, problem: str) -> IndexFormatError:
     return IndexFormatError(
-        f"{path} is not what FAISS searches here ({problem}); make it anew: "
-        f"medrag index verify {path.parents[2]} --repair"
+        f"{path} is not what FAISS searches here ({problem}); make it anew: {repair(path)}"
     )

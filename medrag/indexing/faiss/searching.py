@@ -1,6 +1,7 @@
 """Find candidates through FAISS, and score them from the vectors in the segments."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -8,12 +9,13 @@ import numpy as np
 
 from medrag.errors import IndexFormatError
 from medrag.indexing.backends import backend_options, check_questions
-from medrag.indexing.exact import best_of
+from medrag.indexing.commands import repair
 from medrag.indexing.faiss.allowed import Allowed
 from medrag.indexing.faiss.candidates import Candidates
 from medrag.indexing.faiss.file import FaissFile, check_digest, library, opened, read_faiss_file
 from medrag.indexing.faiss.training import by_segment, make
 from medrag.indexing.manifest import ChannelEntry
+from medrag.indexing.ranking import best_of
 from medrag.indexing.scanning.library import Floats, Library, Mask, Rows
 from medrag.indexing.scanning.plain import PlainScan
 from medrag.indexing.storage import Block, Store
@@ -73,7 +75,7 @@ class FaissSearch:
         check_effort(nprobe=nprobe, ef=ef, rescore=rescore)
         self.store = store
         self.name = name
-        self.factory = factory
+        del factory  # for `derive`, which reads it from the recipe
         folder = store.derived(name)
         self._file = read_faiss_file(folder, name)
         blocks = by_segment(store, name)
@@ -81,9 +83,12 @@ class FaissSearch:
         held = dict(self._file.segments)
         self._library = Library(list(blocks.values()))
         self._newer = Library([block for each, block in blocks.items() if each not in held])
-        self._rows = np.concatenate([np.empty(0, np.int64), *(b.rows for b in blocks.values())])
-        self._places = _places_of(self._file, blocks)
-        self._filters: dict[Filter, Allowed] = {}
+        rows = np.concatenate([np.empty(0, np.int64), *(b.rows for b in blocks.values())])
+        places = _places_of(self._file, blocks)
+        # To look at every row for a filter can take as long as the search.
+        self._allowed = lru_cache(_FILTERS)(
+            lambda wanted: Allowed(store.row_mask(wanted), rows, places)
+        )
         self._candidates: Candidates | None = None
         if self._file.n:
             index = opened(folder, name, self._file)
@@ -103,14 +108,6 @@ class FaissSearch:
             for number, ranking in zip(numbers, found, strict=True):
                 rankings[number] = ranking
         return rankings
-
-    def _allowed(self, wanted: Filter) -> Allowed:
-        """Look at every row for a filter; for the last few filters only once."""
-        if wanted not in self._filters:
-            made = Allowed(self.store.row_mask(wanted), self._rows, self._places)
-            self._filters = dict([*self._filters.items(), (wanted, made)][-_FILTERS:])
-            return made
-        return self._filters[wanted]
 
     def _ranked(self, asked: Sequence[Floats], k: int, allowed: Allowed) -> list[list[ScoredRow]]:
         """Rank for each question, (t, d)."""
@@ -199,7 +196,7 @@ def _check_fit(file: FaissFile, blocks: Mapping[str, Block], store: Store, name:
     found = f"other counts for {', '.join(wrong)}" if wrong else f"vectors of {file.d} numbers"
     raise IndexFormatError(
         f"the FAISS index of channel {name!r} of {store.folder} has {found}, and the segments "
-        f"have not; make it anew: medrag index verify {store.folder.name} --repair"
+        f"have not; make it anew: {repair(store.folder)}"
     )
 
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from medrag.errors import IndexFormatError, RecipeError
 from medrag.extras import Library
 from medrag.indexing import durable
+from medrag.indexing.commands import reread
 from medrag.indexing.faiss.clustering import POINTS_NEEDED, train
 from medrag.indexing.faiss.file import (
     FaissFile,
@@ -46,6 +47,8 @@ _LINKS_LEAST, _LINKS_MOST = 2, 1024
 # many entries.
 _BITS = re.compile(r"Q\d+(?:x\d+)*x(\d+)")
 _BITS_USUAL, _BITS_MOST = 8, 16
+# Characters of a factory; from some 10,000 on FAISS ends the process.
+_LONGEST = 200
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -91,12 +94,18 @@ def check_factory(factory: str) -> None:
     """Refuse what FAISS would take, and then end the process, its memory, or every ranking.
 
     Raises:
-        ValueError: if the string is empty, a number of it is 0, a graph has fewer links than FAISS
-            can build or more than is sensible, a codebook cannot be held, or vectors could not be
-            added under their positions.
+        ValueError: if the string is empty, too long or not in ASCII, a number of it is 0, a graph
+            has fewer links than FAISS can build or more than is sensible, a codebook cannot be
+            held, or vectors could not be added under their positions.
     """
     if not factory.strip():
         raise ValueError("the factory is empty; leave it out for 'Flat'")
+    # FAISS takes it apart by regular expressions, which end the process on a long one.
+    if len(factory) > _LONGEST or not factory.isascii():
+        raise ValueError(
+            f"factory {factory[:40]!r}... has {len(factory)} characters, expected {_LONGEST} at "
+            "most, all ASCII; such as 'IVF1024,PQ64'"
+        )
     if any(int(number) == 0 for number in re.findall(r"\d+", factory)):
         raise ValueError(
             f"factory {factory!r}: a number of it is 0, which leaves nothing to search"
@@ -214,8 +223,7 @@ def _filled(index: Library, file: FaissFile, blocks: Mapping[str, Block]) -> Fai
             norm = float(np.sqrt(np.einsum("ij,ij->i", piece, piece).max()))
             if not np.isfinite(norm):
                 raise IndexFormatError(
-                    f"a vector of segment {name} is not finite; it is damaged: verify the index, "
-                    "and build the channel anew"
+                    f"a vector of segment {name} is not finite; it is damaged: {reread()}"
                 )
             longest = max(longest, norm)
             with _refusals(file.factory, file.d):

@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 
 from medrag.errors import IndexFormatError
 from medrag.indexing.arrays import mapped
+from medrag.indexing.commands import repair
 from medrag.indexing.graph.asking import KIND, Asked, asked_for, share_about, telling
 from medrag.indexing.graph.compiling import ARRAYS, FORMAT, KINDS_OF
 from medrag.indexing.graph.mentions import find_mentions
 from medrag.indexing.graph.names import words_of
+from medrag.indexing.ranking import top
 from medrag.records import Filter, Question, ScoredRow
 
 Nodes = NDArray[np.int64]
@@ -55,6 +57,7 @@ class GraphChannel:
     """
 
     def __init__(self, *, folder: Path, mask: Callable[[Filter], NDArray[np.bool_]]) -> None:
+        self.folder = folder
         about, self._arrays = _opened(folder)
         relations: list[str] = about["relations"]
         self.mask = mask
@@ -68,11 +71,18 @@ class GraphChannel:
     def search(
         self, questions: Sequence[Question], k: int, filters: Sequence[Filter]
     ) -> list[list[ScoredRow]]:
-        """Rank the rows of terms and facts; equal scores by ascending row, at most k."""
-        return [
-            self._ranked(question, k, wanted)
-            for question, wanted in zip(questions, filters, strict=True)
-        ]
+        """Rank the rows of terms and facts; equal scores by ascending row, at most k.
+
+        Raises:
+            IndexFormatError: if the graph holds numbers that stand for nothing.
+        """
+        try:
+            return [
+                self._ranked(question, k, wanted)
+                for question, wanted in zip(questions, filters, strict=True)
+            ]
+        except (IndexError, MemoryError) as error:
+            raise _broken(self.folder, error) from error
 
     def _ranked(self, question: Question, k: int, wanted: Filter) -> list[ScoredRow]:
         text = "\n".join((question.text, *question.options))
@@ -87,9 +97,7 @@ class GraphChannel:
             meant[each.nodes] = np.maximum(meant[each.nodes], each.weights)
         rows, scores = self._scored(meant, asked_for(text.lower(), words, named))
         allowed = self.mask(wanted)[rows] if len(rows) else np.zeros(0, dtype=np.bool_)
-        rows, scores = rows[allowed], scores[allowed] * about
-        best = np.lexsort((rows, -scores))[:k]
-        return list(map(ScoredRow, rows[best].tolist(), scores[best].tolist()))
+        return top(rows[allowed], scores[allowed] * about, k)
 
     def _scored(self, meant: Reach, asked: Asked) -> tuple[Nodes, Scores]:
         """Score the rows of facts and terms that can be reached from what is meant."""
@@ -178,8 +186,13 @@ def _opened(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
         about = json.loads((folder / "graph.json").read_text(encoding="utf-8"))
         if about["format"] != FORMAT:
             raise ValueError(f"format {about['format']}, expected {FORMAT}")
+        about = {"n_nodes": int(about["n_nodes"]), "relations": list(about["relations"])}
         return about, {name: mapped(folder / f"{name}.npy") for name in ARRAYS}
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise IndexFormatError(
-            f"{folder} is not a compiled graph ({error}); build the index again, which renews it"
-        ) from error
+        raise _broken(folder, error) from error
+
+
+def _broken(folder: Path, error: Exception) -> IndexFormatError:
+    return IndexFormatError(
+        f"{folder} is not a compiled graph ({error}); make it anew: {repair(folder)}"
+    )

@@ -52,7 +52,7 @@ def problem(*, store: Store, channels: Mapping[str, ChannelEntry], folder: Path)
         contents = json.loads((folder / _CONTENTS).read_text(encoding="utf-8"))
         expected, kept = contents["files"], contents["parts"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        return f"{_CONTENTS} cannot be read ({error}); the same build again makes it"
+        return f"{_CONTENTS} cannot be read ({error})"
     found = {name: asdict(each) for name, each in file_sums(folder).items() if name != _CONTENTS}
     wrong = sorted(name for name in {*expected, *found} if found.get(name) != expected.get(name))
     if wrong:

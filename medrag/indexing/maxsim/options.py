@@ -40,7 +40,12 @@ class Options(NamedTuple):
             raise ValueError(f"candidates must be at least 1, got {self.candidates}")
         if self.pool < 2:
             raise ValueError(f"pool must be at least 2, got {self.pool}")
-        if device_names(self.device) not in ([], ["cpu"]) and self.scan in ("int8", "float32"):
+        if _is_gpu(self.device) and self.first_pass in ("bits", "pooled"):
+            raise ValueError(
+                f"first_pass {self.first_pass!r} runs on the processor only, got device "
+                f"{self.device!r}; leave one of the two out"
+            )
+        if _is_gpu(self.device) and self.scan in ("int8", "float32"):
             raise ValueError(
                 f"a device holds float16 or bfloat16, got scan {self.scan!r} for {self.device!r}; "
                 "leave scan or device out"
@@ -65,7 +70,7 @@ class Plan(NamedTuple):
 
 def plan_of(options: Options, size: int) -> Plan:
     """Choose for a channel of `size` numbers."""
-    first: First = "bits" if size > _LARGE else "exact"
+    first: First = "bits" if size > _LARGE and not _is_gpu(options.device) else "exact"
     if options.first_pass != "auto":  # noqa: S105 (no password)
         first = options.first_pass
     half: Half = "bfloat16" if options.scan == "bfloat16" else "float16"
@@ -75,6 +80,11 @@ def plan_of(options: Options, size: int) -> Plan:
         return Plan(first, "float32" if devices else options.scan, half, devices)
     fast = size >= _SMALL and not devices and multiplies_int8()
     return Plan(first, "int8" if fast else "float32", half, devices)
+
+
+def _is_gpu(device: str | None) -> bool:
+    """Tell whether an option names more than the processor."""
+    return device_names(device) not in ([], ["cpu"])
 
 
 def _devices(options: Options, size: int) -> tuple[str, ...]:

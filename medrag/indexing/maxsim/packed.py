@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medrag.errors import IndexFormatError
+from medrag.indexing.commands import reread
 from medrag.indexing.scanning.copies import rounded
 from medrag.indexing.scanning.library import cut
 from medrag.indexing.threads import in_threads
@@ -44,10 +45,6 @@ class Packed(NamedTuple):
 
     values: Floats
     starts: Ints
-
-    @property
-    def lengths(self) -> Ints:
-        return np.diff(self.starts)
 
 
 class Bounds(NamedTuple):
@@ -144,7 +141,7 @@ def _copy_piece(
         place = first + int(np.flatnonzero(~np.isfinite(norms))[0])
         raise IndexFormatError(
             f"a vector of passage {place} of a segment is not finite, or far too long; the channel "
-            "is damaged: verify the index, and build the channel anew"
+            f"is damaged: {reread()}"
         )
     bounds.norms[first:stop] = norms
     if kind == "float32":

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from medrag.errors import IndexFormatError
+from medrag.indexing.arrays import mapped
 from medrag.indexing.machine import has_room
 from medrag.indexing.manifest import SegmentEntry
 from medrag.indexing.maxsim.packed import (
@@ -87,8 +89,8 @@ class Part:
             return None
         try:
             # Copied on writing, as torch takes no array that may not be written; nobody writes.
-            found = np.load(self.folder / name, mmap_mode="c", allow_pickle=False)
-        except (OSError, ValueError):
+            found = mapped(self.folder / name, "c")
+        except IndexFormatError:
             return None
         return np.asarray(found) if (found.dtype, found.shape) == (np.dtype(dtype), shape) else None
 

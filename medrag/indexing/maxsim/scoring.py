@@ -124,7 +124,7 @@ def best(estimates: Estimates, k: int, score: Callable[[Ints, float], Doubles]) 
         score: gives the true scores of ascending places; it may give -inf for one below a bar.
 
     Returns:
-        Among them the best k, and all that score as the last of those.
+        Among them the best k, and all that score as the last of those in single precision.
     """
     guessed, errors = estimates
     n = len(guessed)
@@ -132,15 +132,22 @@ def best(estimates: Estimates, k: int, score: Callable[[Ints, float], Doubles]) 
     scores = np.full(n, -np.inf)
     scores[first] = score(first, -np.inf)
     if n > k:
-        bar = scores[first].min()
         # Not ">=": where a sum overflowed, nothing is known.
-        with np.errstate(invalid="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
+            # What is no more than this is less in single precision, too.
+            bar = float(np.nextafter(np.float32(scores[first].min()), np.float32(-np.inf)))
             rest = ~(guessed + errors < bar)
         rest[first] = False
         others = np.flatnonzero(rest)
         scores[others] = score(others, bar)
     places = np.flatnonzero(scores > -np.inf)
     return Scored(places, scores[places])
+
+
+def single(scores: Doubles) -> Floats:
+    """Round scores as those of every channel of vectors are; what is too large is infinite."""
+    with np.errstate(over="ignore"):
+        return scores.astype(np.float32)
 
 
 def rescored(reads: Sequence[Read], question: Asked, bar: float = -np.inf) -> Doubles:

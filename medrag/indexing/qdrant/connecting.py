@@ -4,16 +4,18 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from medrag.errors import IndexFormatError, MedragError
 from medrag.extras import Library, require
+from medrag.hosts import is_this_machine
+from medrag.indexing.commands import repair
 from medrag.indexing.qdrant.options import Options
 
 KEY_VARIABLE = "QDRANT_API_KEY"
 
-_THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
 _PAUSES = (0.5, 2.0)
 _BUSY = frozenset({429, 500, 502, 503, 504})
 
@@ -33,7 +35,7 @@ def connected(options: Options) -> Library:
         return client(":memory:")
     key = os.environ.get(KEY_VARIABLE)
     parts = urlsplit(options.url)
-    if key and parts.scheme == "http" and parts.hostname not in _THIS_MACHINE:
+    if key and parts.scheme == "http" and not is_this_machine(parts.hostname):
         raise MedragError(
             f"the key in {KEY_VARIABLE} would go to {options.url} in clear; give an https:// url, "
             f"or unset {KEY_VARIABLE} if that server wants none"
@@ -49,8 +51,8 @@ def connected(options: Options) -> Library:
 
 
 @contextlib.contextmanager
-def told(options: Options, collection: str) -> Iterator[None]:
-    """Say what an error of the server, or of the way to it, means.
+def told(options: Options, collection: str, index: Path) -> Iterator[None]:
+    """Say what an error of the server, or of the way to it, means for an index.
 
     Raises:
         IndexFormatError: if the server has no such collection.
@@ -62,7 +64,13 @@ def told(options: Options, collection: str) -> Iterator[None]:
         status = _status(error)
         if status is None:
             raise
-        raise _meant(status, error, options.url or options.location, collection) from error
+        place = options.url or options.location
+        if status == 404:
+            raise IndexFormatError(
+                f"the Qdrant server {place} has no collection {collection!r}, or lacks a part of "
+                f"it; upload it again: {repair(index)}"
+            ) from error
+        raise _meant(status, error, place, collection) from error
 
 
 def patiently(call: Callable[[], T]) -> T:
@@ -87,11 +95,6 @@ def _meant(status: int, error: Exception, place: str, collection: str) -> Medrag
         return MedragError(
             f"the Qdrant server {place} refuses access to collection {collection!r} (status "
             f"{status}); set {KEY_VARIABLE} in the environment to a key that may use it"
-        )
-    if status == 404:
-        return IndexFormatError(
-            f"the Qdrant server {place} has no collection {collection!r}, or lacks a part of it; "
-            "upload it again: medrag index verify INDEX --repair"
         )
     return MedragError(
         f"the Qdrant server {place} failed at collection {collection!r} (status {status}: "

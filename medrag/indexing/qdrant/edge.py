@@ -12,7 +12,8 @@ import numpy as np
 
 from medrag.errors import IndexFormatError, is_panic
 from medrag.extras import Library, require
-from medrag.indexing.qdrant.ledger import MARKER, Ledger, remake
+from medrag.indexing.commands import repair
+from medrag.indexing.qdrant.ledger import MARKER, Ledger
 from medrag.indexing.qdrant.options import Options, graph_of, search_params
 from medrag.indexing.qdrant.payload import payload_filter
 from medrag.indexing.qdrant.points import Asked, Ids, Near, Point, Shape, packed_near, uuids
@@ -136,7 +137,7 @@ def opened(folder: Path) -> EdgePoints:
     if not (folder / MARKER).is_file() or not (folder / SHARD).is_dir():
         raise IndexFormatError(
             f"{folder} is no Qdrant shard that medrag made (it lacks {MARKER} or {SHARD}), and no "
-            f"other is opened; make it anew: {remake(folder)}"
+            f"other is opened; make it anew: {repair(folder)}"
         )
     # An index that was built anew from nothing may give a folder the name of an old one.
     marker = (folder / MARKER).stat()
@@ -169,10 +170,14 @@ def _is_of_segment(store: Store, channel: str, ledger: Ledger, at: int, vector: 
     """Compare the vector of a point with that of its passage; only dense ones may differ."""
     name = ledger.segments[int(ledger.segment_of[at])]
     folder = channel_folder(store.folder / FOLDER / name, channel)
-    # Of terms, of many vectors, none at all, or of a segment that was compacted since.
-    if not isinstance(vector, list) or isinstance(vector[0], list) or not folder.is_dir():
+    # Of a segment that was compacted since, or of words.
+    if not folder.is_dir():
         return True
     held = Vectors(folder=folder).of_row(int(ledger.rows[at]))
+    if vector is None:
+        return held is None or not held.any() or ledger.shapes[channel].sparse
+    if not isinstance(vector, list) or isinstance(vector[0], list):
+        return True
     there: Floats = np.array(vector, dtype=np.float32)
     return held is None or bool(np.allclose(held[0], there, rtol=1e-4, atol=1e-6))
 
@@ -234,7 +239,7 @@ def _told(folder: Path) -> Iterator[None]:
 def _damaged(folder: Path, problem: object) -> IndexFormatError:
     return IndexFormatError(
         f"the Qdrant shard {folder / SHARD} is damaged and cannot be opened ({problem}); "
-        f"make it anew: {remake(folder)}"
+        f"make it anew: {repair(folder)}"
     )
 
 

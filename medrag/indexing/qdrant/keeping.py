@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from medrag.errors import IndexFormatError, MedragError
+from medrag.indexing.commands import repair
 from medrag.indexing.manifest import ChannelEntry
 from medrag.indexing.qdrant import edge
 from medrag.indexing.qdrant.ledger import (
@@ -15,7 +16,6 @@ from medrag.indexing.qdrant.ledger import (
     changed,
     everything,
     read_ledger,
-    remake,
     surveyed,
     write_ledger,
 )
@@ -80,11 +80,11 @@ def _of_ledger(
     if alike.state != ledger.state or shapes != ledger.shapes:
         return (
             f"the points that Qdrant should hold ({len(ledger.ids)}) are not those of the "
-            f"segments ({len(expected.ids)}); make them anew: {remake(folder)}"
+            f"segments ({len(expected.ids)}); make them anew: {repair(folder)}"
         )
     one, other = expected.counts, ledger.counts
     if one is not None and (other is None or not one.same(other)):
-        return f"the words of the segments are not those counted; count anew: {remake(folder)}"
+        return f"the words of the segments are not those counted; count anew: {repair(folder)}"
     return None
 
 
@@ -106,10 +106,10 @@ def _of_points(
     if note is not None and note.state != ledger.state:
         return (
             f"collection {collection.name!r} of {shared.url} holds another state of the index, or "
-            f"an upload to it was cut short; upload again: {remake(folder)}"
+            f"an upload to it was cut short; upload again: {repair(folder)}"
         )
     if n != len(ledger.ids):
-        return f"Qdrant holds {n} points instead of {len(ledger.ids)}; mend it: {remake(folder)}"
+        return f"Qdrant holds {n} points instead of {len(ledger.ids)}; mend it: {repair(folder)}"
     return None
 
 

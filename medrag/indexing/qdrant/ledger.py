@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from medrag.errors import IndexFormatError
 from medrag.indexing import durable
+from medrag.indexing.commands import repair
 from medrag.indexing.qdrant.points import IdMap, Ids, Point, Rows, SegmentPoints, Shape
 from medrag.indexing.qdrant.words import NOTHING, Counts, counted
 from medrag.indexing.storage import Store
@@ -209,13 +210,8 @@ def read_ledger(folder: Path) -> Ledger:
     except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise IndexFormatError(
             f"{folder} holds no Qdrant points of medrag ({error}), and nothing else is opened "
-            f"there; make them anew: {remake(folder)}"
+            f"there; make them anew: {repair(folder)}"
         ) from error
-
-
-def remake(folder: Path) -> str:
-    """Give the command that derives everything of the index again, of a folder below derived/."""
-    return f"medrag index verify {folder.parent.parent} --repair"
 
 
 def _contents(points: SegmentPoints, before: Ledger | None) -> NDArray[np.uint64]:

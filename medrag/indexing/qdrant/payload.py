@@ -15,7 +15,7 @@ from medrag.records import Filter
 
 _COLUMNS = ("kind", "domain", "corpus", "subject", "study")
 _PART_BYTES, _PARTS = 6, 5
-TIMES = tuple(f"time_{number}" for number in range(_PARTS))
+TIME_KEYS = tuple(f"time_{number}" for number in range(_PARTS))
 
 Payload = dict[str, Any]
 
@@ -33,9 +33,9 @@ def payload_of(columns: Columns, row: int) -> Payload:
     payload: Payload = {}
     for name in _COLUMNS:
         if (value := _value(columns, name, row)) is not None:
-            payload[name] = encodable(value)
+            payload[name] = keyword(value)
     if (time := _value(columns, "time", row)) is not None:
-        payload |= zip(TIMES, time_parts(time), strict=True)
+        payload |= zip(TIME_KEYS, time_numbers(time), strict=True)
     if images := columns.images_of(row):
         payload["images"] = images
     return payload
@@ -68,7 +68,7 @@ def payload_filter(wanted: Filter, library: Library) -> Any:
     return library.Filter(must=must, must_not=must_not) if must or must_not else None
 
 
-def time_parts(time: str) -> tuple[int, ...]:
+def time_numbers(time: str) -> tuple[int, ...]:
     """Write a time as numbers, of which the first that differ compare as the texts do."""
     size = _PART_BYTES * _PARTS
     content = _bytes(time)[:size].ljust(size, b"\0")
@@ -77,7 +77,7 @@ def time_parts(time: str) -> tuple[int, ...]:
     )
 
 
-def encodable(text: str) -> str:
+def keyword(text: str) -> str:
     """Name a text with lone surrogates, which JSON may hold and UTF-8 may not, by its bytes."""
     try:
         text.encode()
@@ -104,8 +104,8 @@ def _fields(columns: Columns) -> dict[str, bool]:
     fields = {name: False for name in _COLUMNS if columns.values(name)}
     if columns.has_images:
         fields["images"] = False
-    parts = [time_parts(time) for time in columns.values("time")]
-    for name, each in zip(TIMES, zip(*parts, strict=True), strict=False):
+    parts = [time_numbers(time) for time in columns.values("time")]
+    for name, each in zip(TIME_KEYS, zip(*parts, strict=True), strict=False):
         if any(each):
             fields[name] = True
     return fields
@@ -113,7 +113,7 @@ def _fields(columns: Columns) -> dict[str, bool]:
 
 def _matches(groups: Mapping[str, frozenset[str]], library: Library) -> list[Any]:
     return [
-        library.FieldCondition(key=key, match=library.MatchAny(any=sorted(map(encodable, names))))
+        library.FieldCondition(key=key, match=library.MatchAny(any=sorted(map(keyword, names))))
         for key, names in groups.items()
         if names
     ]
@@ -123,20 +123,20 @@ def _before(time: str, library: Library) -> Any:
     """Ask that one part is smaller and those before it are equal."""
     # Edge calls Range what the client does.
     span = getattr(library, "RangeFloat", None) or library.Range
-    parts = time_parts(time)
+    parts = time_numbers(time)
     clauses = []
     for number, part in enumerate(parts):
         equal = [
             library.FieldCondition(key=key, match=library.MatchValue(value=value))
-            for key, value in zip(TIMES[:number], parts, strict=False)
+            for key, value in zip(TIME_KEYS[:number], parts, strict=False)
         ]
         cut = number == _PARTS - 1 and not _whole(time)
         within = span(lte=float(part)) if cut else span(lt=float(part))
         if part or cut:
-            clause = library.FieldCondition(key=TIMES[number], range=within)
+            clause = library.FieldCondition(key=TIME_KEYS[number], range=within)
             clauses.append(library.Filter(must=[*equal, clause]))
     # Nothing is before the empty text.
-    never = library.FieldCondition(key=TIMES[0], range=span(lt=-1.0))
+    never = library.FieldCondition(key=TIME_KEYS[0], range=span(lt=-1.0))
     return library.Filter(should=clauses or [never])
 
 

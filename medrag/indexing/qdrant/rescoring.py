@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medrag.indexing.dense import searched_in_place
+from medrag.indexing.maxsim import scoring
+from medrag.indexing.maxsim.packed import copied, packed
 from medrag.indexing.qdrant.terms import Floats, Sparse
 from medrag.indexing.scanning.candidates import slack
 from medrag.indexing.scanning.library import Library, best_vectors
@@ -56,7 +58,7 @@ class Rescoring:
         terms = vectors.shape[1] + len(asked)
         error = slack(terms) * longest * float(np.linalg.norm(asked, axis=1).sum())
         if self.late_interaction:
-            return _max_sims(vectors, lengths, asked), error
+            return _max_sims(vectors, lengths, np.asarray(question, np.float32)), error
         return best_vectors(vectors, lengths, asked[0]), error
 
 
@@ -86,12 +88,12 @@ class SearchApart:
         return self._firsts[place.segment] + place.row
 
 
-def _max_sims(vectors: Floats, lengths: Lengths, question: NDArray[np.float64]) -> Floats:
+def _max_sims(vectors: Floats, lengths: Lengths, question: Floats) -> Floats:
     """Sum, over the vectors of a question, each one's best match in a passage."""
-    products = question @ vectors.astype(np.float64).T
-    best = np.maximum.reduceat(products, np.cumsum(lengths) - lengths, axis=1)
-    scores: Floats = best.sum(axis=0).astype(np.float32)
-    return scores
+    copy = copied(packed(vectors, lengths), "float32")
+    asked = scoring.asked(packed(question, np.array([len(question)])), "float32")
+    read = scoring.Read(copy, vectors, np.arange(len(lengths)))
+    return scoring.single(scoring.rescored([read], asked))
 
 
 def _of_terms(pairs: Floats, lengths: Lengths, asked: Sparse) -> tuple[Floats, float]:

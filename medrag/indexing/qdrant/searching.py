@@ -3,16 +3,16 @@
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from medrag.errors import IndexFormatError
 from medrag.indexing.backends import check_questions
+from medrag.indexing.commands import repair
 from medrag.indexing.lexical import Word
 from medrag.indexing.qdrant.edge import checked_shard
-from medrag.indexing.qdrant.ledger import Ledger, counts_of, read_ledger, remake
+from medrag.indexing.qdrant.ledger import Ledger, counts_of, read_ledger
 from medrag.indexing.qdrant.options import (
     EDGE,
     MEMORY,
@@ -27,6 +27,7 @@ from medrag.indexing.qdrant.rescoring import Rescoring, SearchApart
 from medrag.indexing.qdrant.terms import Floats, Sparse, summed
 from medrag.indexing.qdrant.uploading import checked_collection, in_memory
 from medrag.indexing.qdrant.words import asked
+from medrag.indexing.ranking import best_of, top
 from medrag.indexing.sparse import check_terms
 from medrag.indexing.storage import Store
 from medrag.records import Embeddings, Filter, ScoredRow, SparseEmbeddings
@@ -171,23 +172,23 @@ class QdrantSearch:
         searches: Sequence[Asked],
         k: int,
         n: int,
-        later: Sequence[Sequence[ScoredRow]],
+        later: Sequence[list[ScoredRow]],
     ) -> list[list[ScoredRow]]:
         """Rank, for each of n questions, what its searches find and what was found beside them."""
-        found: list[dict[int, float]] = [{} for _ in range(n)]
-        for owner, top in zip(owners, self._searched(searches, k), strict=True):
-            for row, score in zip(top.rows.tolist(), top.scores.tolist(), strict=True):
-                found[owner][row] = max(score, found[owner].get(row, score))
+        found: list[list[list[ScoredRow]]] = [[] for _ in range(n)]
+        for owner, ranking in zip(owners, self._searched(searches, k), strict=True):
+            found[owner].append(ranking)
         for owner, ranking in enumerate(later):
-            found[owner].update(ranking)
-        ordered = (sorted(each.items(), key=lambda hit: (-hit[1], hit[0])) for each in found)
-        return [[ScoredRow(row, score) for row, score in ranking[:k]] for ranking in ordered]
+            found[owner].append(ranking)
+        return [best_of(each, k) for each in found]
 
-    def _searched(self, searches: Sequence[Asked], k: int) -> list["_Top"]:
+    def _searched(self, searches: Sequence[Asked], k: int) -> list[list[ScoredRow]]:
         """Ask for more until k good rows are known, and none that was left out can be better."""
-        tops = [_NOTHING] * len(searches)
+        rankings: list[list[ScoredRow]] = [[] for _ in searches]
         if self.name not in self._ledger.shapes:
-            return tops
+            return rankings
+        # Of more than there are, Qdrant would make room for all.
+        k = max(1, min(k, self.store.n_rows))
         limit = 2 * k + _SPARE
         # A question without terms finds nothing.
         pending = [number for number, each in enumerate(searches) if not _is_empty(each.vector)]
@@ -196,19 +197,19 @@ class QdrantSearch:
             found = self._points.query(self.name, asking, limit, self.options)
             again = []
             for number, near in zip(pending, found, strict=True):
-                tops[number], whole = self._scored(searches[number], near, k)
+                rankings[number], whole = self._scored(searches[number], near, k)
                 if not whole and len(near.ids) >= limit and limit < max(_MOST, k):
                     again.append(number)
             pending, limit = again, 4 * limit
-        return tops
+        return rankings
 
-    def _scored(self, search: Asked, near: Near, k: int) -> tuple["_Top", bool]:
+    def _scored(self, search: Asked, near: Near, k: int) -> tuple[list[ScoredRow], bool]:
         """Score what was found again; tell whether what was not found can be none of the best k."""
         rows, found = self._rows_of(near)
         allowed = self._allowed(rows, search.wanted)
         rows, found = rows[allowed], found[allowed]
         if len(rows) == 0:
-            return _NOTHING, False
+            return [], False
         scores: NDArray[np.floating] = found.astype(np.float64).round(_DECIMALS)
         error = 10.0**-_DECIMALS
         if self._rescoring is not None:
@@ -216,10 +217,9 @@ class QdrantSearch:
         if isinstance(search.vector, Sparse):
             # As in inverted lists, what scores no more than nothing is no hit.
             rows, scores = rows[scores > 0], scores[scores > 0]
-        order = np.lexsort((rows, -scores))[:k]
-        top = _Top(rows[order], scores[order])
-        whole = len(order) == k and float(top.scores[-1]) > float(near.scores.min()) + error
-        return top, whole
+        ranking = top(rows, scores, k)
+        whole = len(ranking) == k and ranking[-1].score > float(near.scores.min()) + error
+        return ranking, whole
 
     def _rows_of(self, near: Near) -> tuple[Rows, Floats]:
         """Find the live rows of points that the channel has here, with Qdrant's scores; ascending.
@@ -254,7 +254,7 @@ class QdrantSearch:
         if ledger.place != self.options.place:
             raise IndexFormatError(
                 f"{self._folder} was made for {ledger.place!r}, but {self.options.place!r} is "
-                f"asked for; make it anew: {remake(self._folder)}"
+                f"asked for; make it anew: {repair(self._folder)}"
             )
         return ledger
 
@@ -297,11 +297,6 @@ class QdrantSearch:
         return SearchApart(store=self.store, name=self.name, segments=missing) if missing else None
 
 
-class _Top(NamedTuple):
-    rows: Rows
-    scores: NDArray[np.floating]
-
-
 def _is_empty(vector: Floats | Sparse) -> bool:
     return len(vector.terms if isinstance(vector, Sparse) else vector) == 0
 
@@ -313,6 +308,3 @@ def _split(questions: SparseEmbeddings) -> Iterator[Sparse]:
         here = slice(stop - length, stop)
         terms, weights = questions.terms[here], questions.weights[here]
         yield summed(terms.astype(np.int64), weights.astype(np.float64))
-
-
-_NOTHING = _Top(np.empty(0, np.int64), np.empty(0, np.float32))

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from medrag.errors import IndexFormatError
@@ -44,7 +45,7 @@ class Note(NamedTuple):
 
 
 class Collection:
-    """One collection, by name.
+    """One collection, by name, of the index in the folder `index`.
 
     Where each domain has shards of its own, `domains` are those that have any, and whatever is put
     or dropped names the key of its shards; elsewhere keys are None.
@@ -55,9 +56,10 @@ class Collection:
     """
 
     def __init__(
-        self, *, name: str, options: Options, domains: frozenset[str] = frozenset()
+        self, *, name: str, options: Options, index: Path, domains: frozenset[str] = frozenset()
     ) -> None:
         self.name = name
+        self.index = index
         self.options = options
         self.domains = domains
         self._client = connected(options)
@@ -238,7 +240,7 @@ class Collection:
     def _call(self, method: str, *arguments: Any, **named: Any) -> Any:
         """Call a method of the client for this collection, and say what its errors mean."""
         call = partial(getattr(self._client, method), self.name, *arguments, **named)
-        with told(self.options, self.name):
+        with told(self.options, self.name, self.index):
             return patiently(call) if method in _REPEATABLE else call()
 
 

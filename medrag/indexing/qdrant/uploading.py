@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from medrag.errors import IndexFormatError
 from medrag.indexing import durable
+from medrag.indexing.commands import repair
 from medrag.indexing.qdrant.ledger import Ledger, batches, changed, everything
 from medrag.indexing.qdrant.options import Options
 from medrag.indexing.qdrant.payload import fields_of
@@ -38,7 +39,7 @@ def upload(
     """
     shared = next(iter(options.values()))
     name = collection_name(shared, store.folder, after.index)
-    collection = Collection(name=name, options=shared)
+    collection = Collection(name=name, options=shared, index=store.folder)
     unfinished = Note(after.index, after.made, "")
     finished = unfinished._replace(state=after.state)
     note = collection.note
@@ -66,7 +67,7 @@ def upload(
 def in_memory(store: Store, ledger: Ledger, channel: str, options: Options) -> Collection:
     """Put the points of a channel into the memory of this process."""
     alone = replace(options, parallel=1)
-    collection = Collection(name=channel, options=alone)
+    collection = Collection(name=channel, options=alone, index=store.folder)
     collection.create(ledger.shapes, {channel: alone}, Note("", "", ""))
     for number in range(len(store.segments)):
         points = SegmentPoints(
@@ -83,9 +84,11 @@ def checked_collection(store: Store, ledger: Ledger, options: Options) -> Collec
         IndexFormatError: if it is gone, of another index, or of other dimensions.
     """
     name = collection_name(options, store.folder, ledger.index)
-    collection = Collection(name=name, options=options, domains=frozenset(ledger.domains))
+    collection = Collection(
+        name=name, options=options, index=store.folder, domains=frozenset(ledger.domains)
+    )
     note = collection.note
-    again = f"upload it again: medrag index verify {store.folder} --repair"
+    again = f"upload it again: {repair(store.folder)}"
     if note is None:
         raise IndexFormatError(f"{options.url} has no collection {name!r}; {again}")
     _refuse_foreign(note, ledger.index, collection)

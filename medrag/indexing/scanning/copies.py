@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medrag.errors import IndexFormatError
+from medrag.indexing.arrays import mapped
+from medrag.indexing.commands import repair
 from medrag.indexing.scanning.candidates import slack
 from medrag.indexing.scanning.library import Floats, Shelf
 from medrag.indexing.threads import in_threads
@@ -126,13 +128,14 @@ def opened(stem: Path, scan: Coarse, n: int, d: int) -> Copy:
         IndexFormatError: if a file is missing, or holds something else.
     """
     shape, dtype = _LAYOUTS[scan](d)
-    codes, facts, centre = (_mapped(path) for path in files(stem))
+    # Copied on writing, which never happens: kernels are compiled once more for what is read-only.
+    codes, facts, centre = (np.asarray(mapped(path, "c")) for path in files(stem))
     found = [(codes.shape, codes.dtype), (facts.shape, facts.dtype), (centre.shape, centre.dtype)]
     floats = np.dtype(np.float32)
     if found != [((n, shape), np.dtype(dtype)), ((3, n), floats), ((d,), floats)]:
         raise IndexFormatError(
             f"{stem}: a copy of {n} vectors of {d} numbers as {scan} was expected, but the files "
-            f"hold {found}; delete the folder {stem.parent}, and build the index again"
+            f"hold {found}; make it anew: {repair(stem)}"
         )
     return Copy(codes, facts[0], facts[1], facts[2], centre)
 
@@ -142,17 +145,6 @@ def _part(copy: Copy, first: int, stop: int) -> Copy:
     return Copy(
         copy.codes[span], copy.scales[span], copy.errors[span], copy.lengths[span], copy.centre
     )
-
-
-def _mapped(path: Path) -> NDArray[Any]:
-    try:
-        # Copy on write, which never happens: kernels are compiled once more for what is read-only.
-        found = np.load(path, mmap_mode="c" if path.stat().st_size > 4096 else None)
-    except (OSError, ValueError) as error:
-        raise IndexFormatError(
-            f"{path} cannot be read ({error}); delete its folder, and build the index again"
-        ) from error
-    return np.asarray(found)
 
 
 def _file(stem: Path, part: str) -> Path:

@@ -45,10 +45,7 @@ def problem(*, store: Store, channels: Mapping[str, ChannelEntry], folder: Path)
         except IndexFormatError as error:
             return str(error)
         if scan != "bits" and not _fits(copy, shelf):
-            return (
-                f"{folder / stem} is no copy of the vectors of its channel; delete {folder}, and "
-                "build the index again"
-            )
+            return f"{folder / stem} is no copy of the vectors of its channel"
     return None
 
 

@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medrag.errors import IndexFormatError
+from medrag.indexing.commands import reread
+from medrag.indexing.ranking import top
 from medrag.indexing.storage import Block
 from medrag.records import ScoredRow
 
@@ -71,14 +73,14 @@ class Shelf:
         if len(bad):
             row = self.rows[np.searchsorted(self.starts, start + bad[0], side="right") - 1]
             raise IndexFormatError(
-                f"a vector of row {row} is not finite; the channel is damaged: verify the index, "
-                "and build the channel anew"
+                f"a vector of row {row} is not finite; the channel is damaged: {reread()}"
             )
 
     def allowed(self, mask: Mask) -> Mask | None:
         """Give which passages a mask of rows lets through; None if all."""
         here = mask[self.rows[0] : self.rows[-1] + 1] if self.dense else mask[self.rows]
-        return None if here.all() else here
+        # A copy, since torch, and loops compiled for other masks, take none that is read-only.
+        return None if here.all() else here.copy()
 
     def spans(
         self, size: int, first: int = 0, stop: int | None = None
@@ -145,7 +147,7 @@ class Library:
             for piece in _pieces(shelf, here):
                 rows.append(np.asarray(shelf.rows[piece], dtype=np.int64))
                 scores.append(shelf.scores(piece, asked))
-        return _best(np.concatenate(rows), np.concatenate(scores), k)
+        return top(np.concatenate(rows), np.concatenate(scores), k)
 
 
 def best_vectors(vectors: Floats, lengths: NDArray[np.int32] | None, question: Doubles) -> Floats:
@@ -191,11 +193,3 @@ def _pieces(shelf: Shelf, places: Rows) -> list[Rows]:
     taken = np.cumsum(shelf.lengths[places], dtype=np.int64) * (8 * d)
     cuts = np.flatnonzero(np.diff(taken // _RESCORED_BYTES)) + 1
     return list(np.split(places, cuts)) if len(cuts) else [places]
-
-
-def _best(rows: Rows, scores: Floats, k: int) -> list[ScoredRow]:
-    if len(rows) > 4 * k:
-        kept = scores >= np.partition(scores, len(scores) - k)[len(scores) - k]
-        rows, scores = rows[kept], scores[kept]
-    order = np.lexsort((rows, -scores))[:k]
-    return list(map(ScoredRow, rows[order].tolist(), scores[order].tolist()))

@@ -199,6 +199,8 @@ def test_a_model_with_one_vector_for_a_text_is_refused(tmp_path: Path) -> None:
 def test_a_preset_of_another_kind_is_refused() -> None:
     with pytest.raises(RecipeError, match="of kind 'clip', not 'page'"):
         _ = PageEncoder(model="biomedclip").name
+    with pytest.raises(RecipeError, match=r"colsmol-256m can be neither .*`colpali-engine`"):
+        _ = PageEncoder(model="colsmol").name
 
 
 def test_images_of_questions_are_refused(checkpoints: dict[str, Path]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from medrag.encoding.kinds import folder_kind, reads_pictures
 from medrag.encoding.page import PageEncoder
 from medrag.errors import RecipeError
 from medrag.records import Passage, Question
@@ -22,6 +23,15 @@ from tests.encoding.tiny_pages import (
 @pytest.fixture(scope="module")
 def texts(tmp_path_factory: pytest.TempPathFactory) -> PageEncoder:
     return made(save_colbert(tmp_path_factory.mktemp("texts") / "colbert"), reads="texts")
+
+
+@pytest.mark.parametrize("save", [save_colbert, save_pylate, save_stanford])
+def test_a_saved_folder_is_known_as_one_of_texts(
+    save: Callable[[Path], Path], tmp_path: Path
+) -> None:
+    folder = save(tmp_path / "model")
+    assert folder_kind(folder) == "page"
+    assert not reads_pictures(folder)
 
 
 def text(words: str, title: str = "") -> Passage:

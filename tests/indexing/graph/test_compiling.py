@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from medrag.errors import IndexFormatError
@@ -54,6 +55,18 @@ def test_a_folder_without_a_graph_is_named(tmp_path: Path) -> None:
     (tmp_path / "graph.json").write_text(about.replace('"format": 1', '"format": 99'))
     with pytest.raises(IndexFormatError, match="format 99, expected 1"):
         GraphChannel(folder=tmp_path, mask=everything)
+    (tmp_path / "graph.json").write_text(about.replace("n_nodes", "n_nodez"))
+    with pytest.raises(IndexFormatError, match="is not a compiled graph"):
+        GraphChannel(folder=tmp_path, mask=everything)
+
+
+def test_a_number_of_a_graph_that_stands_for_nothing_is_named(tmp_path: Path) -> None:
+    compiled(PASSAGES, tmp_path)
+    names = np.load(tmp_path / "name_nodes.npy")
+    np.save(tmp_path / "name_nodes.npy", names + 10**6)
+    channel = GraphChannel(folder=tmp_path, mask=everything)
+    with pytest.raises(IndexFormatError, match="is not a compiled graph"):
+        channel.search([Question("Define sun blindness.")], 5, [Filter()])
 
 
 def test_the_same_passages_compile_to_the_same_bytes(tmp_path: Path) -> None:

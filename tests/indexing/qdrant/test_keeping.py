@@ -177,6 +177,17 @@ def test_verify_tells_points_that_are_missing(quick: Path) -> None:
     check(open_store(store.folder))
 
 
+def test_a_shard_that_lost_its_vectors_is_refused_told_and_mended(quick: Path) -> None:
+    store = built(quick, {"a.lines": lines(1, 20)}, EXACT)
+    for held in shard_of(store).rglob("vector_storage-words/vectors"):
+        shutil.rmtree(held)
+    with pytest.raises(IndexFormatError, match="is damaged"):
+        check_same(store, searching(store), QUESTIONS, 5, [Filter()] * 3)
+    assert [each.place for each in verify(store.folder)] == ["words"]
+    repair(store.folder)
+    check(open_store(store.folder))
+
+
 def test_verify_tells_a_ledger_of_other_points(quick: Path) -> None:
     store = built(quick, {"a.lines": lines(1, 20)}, EXACT)
     other = built(quick / "other", {"a.lines": lines(2, 15)}, EXACT)

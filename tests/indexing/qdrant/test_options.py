@@ -10,7 +10,7 @@ from medrag.config.recipes import planned_channel
 from medrag.errors import RecipeError
 from medrag.indexing.columns import Columns, ColumnsWriter
 from medrag.indexing.qdrant.options import Options, check_options
-from medrag.indexing.qdrant.payload import allows, encodable, time_parts
+from medrag.indexing.qdrant.payload import allows, keyword, time_numbers
 from medrag.records import Filter, Passage, Source
 
 
@@ -102,13 +102,13 @@ def test_a_recipe_may_say_every_option_of_its_kind() -> None:
 
 def test_times_compare_as_texts_do() -> None:
     texts = ["", "1", "2019", "2019-05", "2019-05-02T10:00", "2020", "é", "\ud800", "\U0001f600"]
-    assert sorted(texts) == sorted(texts, key=time_parts)
-    assert all(part < 2**53 for text in texts for part in time_parts(text))
+    assert sorted(texts) == sorted(texts, key=time_numbers)
+    assert all(part < 2**53 for text in texts for part in time_numbers(text))
 
 
 def test_lone_surrogates_have_names_of_their_own() -> None:
     names = ["a", "\ud800", "\udfff", "a\ud800", "?"]
-    assert len({encodable(name).encode() for name in names}) == len(names)
+    assert len({keyword(name).encode() for name in names}) == len(names)
 
 
 def test_one_row_is_allowed_as_all_rows_are(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from medrag.errors import IndexFormatError, MedragError
 from medrag.indexing.checking import verify
 from medrag.indexing.dense import DenseChannel
+from medrag.indexing.late_interaction import LateInteractionSearch
 from medrag.indexing.qdrant import QdrantSearch, edge, points
 from medrag.indexing.qdrant.points import Asked, Near
 from medrag.indexing.storage import Store
@@ -33,7 +34,7 @@ from tests.indexing.qdrant.lines import (
     lines,
     searching,
 )
-from tests.indexing.vector_library import Made, check_rankings, made_index, packed, plainly
+from tests.indexing.vector_library import CHANNEL, Made, check_rankings, made_index, packed, plainly
 from tests.indexing.vector_library import searching as searching_made
 
 EDGE: dict[str, Any] = {"exact": True}
@@ -128,6 +129,16 @@ def test_passages_and_questions_of_many_vectors(
     many = packed([random.standard_normal((1 + n, 8)).astype(np.float32) for n in range(3)], 8)
     found = searching_made(store).search(many, 10, [Filter()] * 3)
     check_rankings(found, plainly(store, many, 10, [Filter()] * 3))
+
+
+def test_sums_are_the_same_to_the_last_bit_as_where_the_vectors_lie(quick: Path) -> None:
+    random = np.random.default_rng(6)
+    made = [Made(random.standard_normal((1 + n % 9, 8)).astype(np.float32)) for n in range(60)]
+    store = made_index(quick, made, d=8, store={"kind": "qdrant", **MEMORY}, late_interaction=True)
+    many = packed([random.standard_normal((1 + n, 8)).astype(np.float32) for n in range(9)], 8)
+    wanted = [Filter()] * 9
+    in_place = LateInteractionSearch(store=store, name=CHANNEL).search(many, 60, wanted)
+    assert searching_made(store).search(many, 60, wanted) == in_place
 
 
 @both

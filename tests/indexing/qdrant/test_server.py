@@ -337,6 +337,19 @@ def test_a_collection_that_is_gone_or_of_another_dimension_is_told(
     check(open_store(store.folder))
 
 
+def test_a_collection_that_goes_while_it_is_searched_is_told_with_the_way_to_have_it_again(
+    quick: Path, server: FakeServer, url: str
+) -> None:
+    store = built(quick, {"a.lines": lines(1, 10)}, {"url": url, "collection": "c"})
+    search = searching(store)
+    search.search(asked("lung"), 1, [Filter()])
+    server.forget("c")
+    with pytest.raises(IndexFormatError, match=f"upload it again: .*verify {store.folder} --rep"):
+        search.search(asked("lung"), 1, [Filter()])
+    repair(store.folder)
+    check(open_store(store.folder))
+
+
 def test_another_way_of_making_replaces_the_collection(
     quick: Path, server: FakeServer, url: str
 ) -> None:
