@@ -452,7 +452,9 @@ def test_an_empty_index_answers_nothing(tmp_path: Path) -> None:
     assert report.n_passages == 0
     store = open_store(tmp_path / "index")
     assert len(store.passages) == 0
-    assert LexicalChannel(store=store).search(QUESTIONS, 3, [Filter()] * 3) == [[], [], []]
+    dense = DenseChannel(store=store, name="words", encoder=WordEncoder(), side="text")
+    for channel in (LexicalChannel(store=store), dense):
+        assert channel.search(QUESTIONS, 3, [Filter()] * 3) == [[], [], []]
     assert store.row_mask(Filter()).shape == (0,)
     build_lines(
         tmp_path / "index", tmp_path / "in", {"a.lines": ["cell"]}, channels=lexical_and_words()

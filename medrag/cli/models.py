@@ -1,5 +1,7 @@
 """`medrag models`: every encoder that has a name, its facts, and how well they are known."""
 
+import shutil
+import sys
 import textwrap
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 _MARKS = {"verified": "V", "secondary": "S", "from memory": "M"}
 _SCORES = {"inner product": "product"}
 _LICENCE = 16
+# Below this width of a terminal, score and licence are left to `medrag models NAME`.
+_WIDE = 104
 _WIDTH = 76
 _LEGEND = (
     "known: V read at the authors, S read elsewhere, M from memory; + where a fact differs.\n"
@@ -81,7 +85,7 @@ def _chosen(listed: "tuple[Preset, ...]", kind: str | None, domain: str | None) 
 
 
 def _listing(rows: "list[tuple[Preset, Presence]]") -> str:
-    head = ("name", "kind", "d", "image", "tokens", "score", "licence", "known", "here")
+    head = ("name", "kind", "dim", "image", "tokens", "score", "licence", "known", "here")
     cells = [
         (
             preset.name,
@@ -96,7 +100,10 @@ def _listing(rows: "list[tuple[Preset, Presence]]") -> str:
         )
         for preset, found in rows
     ]
-    return f"{table([head, *cells])}\n{number(len(rows), 'encoder')}"
+    lines: list[tuple[str, ...]] = [head, *cells]
+    if sys.stdout.isatty() and shutil.get_terminal_size().columns < _WIDE:
+        lines = [(*line[:5], *line[7:]) for line in lines]
+    return f"{table(lines)}\n{number(len(rows), 'encoder')}"
 
 
 def _card(preset: "Preset", found: "Presence") -> str:

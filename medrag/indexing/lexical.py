@@ -13,7 +13,7 @@ from medrag.indexing.postings import (
     FILTERED,
     TIMES,
     encodable,
-    nameable,
+    keyword,
     opened_postings,
     postings_from_json,
     serial_and_row,
@@ -193,7 +193,7 @@ class PostingsSearch:
         return [self._any_of(field, names) for field, names in guard.items() if names]
 
     def _any_of(self, field: str, names: frozenset[str]) -> Library:
-        return self._tantivy.Query.term_set_query(self._schema, field, sorted(map(nameable, names)))
+        return self._tantivy.Query.term_set_query(self._schema, field, sorted(map(keyword, names)))
 
     def _ranking(self, query: Library, k: int) -> list[ScoredRow]:
         """Fetch until every row that ties with the last one wanted is there, then order."""

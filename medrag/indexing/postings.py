@@ -237,7 +237,7 @@ class PostingsWriter:
         document.add_text("kind", passage["kind"])
         for name in ("domain", "corpus", "subject", "study"):
             if (value := source.get(name)) is not None:
-                document.add_text(name, nameable(value))
+                document.add_text(name, keyword(value))
         if (time := source.get("time")) is not None:
             for name, part in zip(TIMES, time_parts(time), strict=True):
                 document.add_integer(name, part)
@@ -260,7 +260,7 @@ def _schema(tantivy: Library, languages: tuple[str, ...]) -> Library:
     return builder.build()
 
 
-def nameable(text: str) -> str:
+def keyword(text: str) -> str:
     """Name a text with lone surrogates, which JSON may hold and UTF-8 may not, by its bytes."""
     if text.isascii():
         return text

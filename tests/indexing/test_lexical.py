@@ -1,5 +1,6 @@
 import json
 import math
+import os
 import shutil
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -19,6 +20,7 @@ from medrag.errors import IndexFormatError
 from medrag.evaluation.beir import load_beir
 from medrag.evaluation.measures import measured, parse_measure
 from medrag.indexing import deriving, durable
+from medrag.indexing.checking import verify
 from medrag.indexing.lexical import LexicalChannel
 from medrag.indexing.storage import Store, open_store
 from medrag.language import stems
@@ -97,6 +99,22 @@ def test_a_passage_of_broken_unicode_is_found_by_its_other_words(tmp_path: Path)
     line = {"text": "broken \ud800 effusion", "id": "6d656472-6167-5a00-8000-00000000000a"}
     build_lines(tmp_path / "index", tmp_path / "in", {"a.lines": [line]})
     assert rows(LexicalChannel(store=open_store(tmp_path / "index")), "effusion") == [0]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names of folders are bytes")
+def test_a_corpus_whose_name_is_no_text_is_told_from_others(tmp_path: Path) -> None:
+    index = tmp_path / "index"
+    names = [os.fsdecode(name) for name in (b"notes\xff", b"notes\xfe")]
+    for name in names:
+        root = tmp_path / name
+        build_lines(index, root, {"a.lines": [f"effusion {name!r}"]}, corpus=Corpus(name, root))
+    store = open_store(index)
+    assert verify(index) == []
+    for row, name in enumerate(names):
+        wanted = Filter(corpora=frozenset({name}))
+        (found,) = LexicalChannel(store=store).search([Question(text="effusion")], 5, [wanted])
+        assert [hit.row for hit in found] == [row]
+        assert np.flatnonzero(store.row_mask(wanted)).tolist() == [row]
 
 
 def test_each_language_has_its_own_stems(tmp_path: Path) -> None:

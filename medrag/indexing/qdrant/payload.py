@@ -10,6 +10,7 @@ from typing import Any
 
 from medrag.extras import Library
 from medrag.indexing.columns import Columns
+from medrag.indexing.postings import keyword
 from medrag.indexing.storage import Store
 from medrag.records import Filter
 
@@ -75,15 +76,6 @@ def time_numbers(time: str) -> tuple[int, ...]:
     return tuple(
         int.from_bytes(content[at : at + _PART_BYTES], "big") for at in range(0, size, _PART_BYTES)
     )
-
-
-def keyword(text: str) -> str:
-    """Name a text with lone surrogates, which JSON may hold and UTF-8 may not, by its bytes."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return f"\0{_bytes(text).hex()}"
-    return text
 
 
 def _wanted(wanted: Filter) -> dict[str, frozenset[str]]:

@@ -94,6 +94,11 @@ def test_the_payload_alone_says_what_a_filter_allows(
         assert found == expected
 
 
+def test_more_can_be_asked_for_than_memory_could_hold(library: Store, search: QdrantSearch) -> None:
+    found = search.search(asked("pleural effusion"), 10**20, [Filter()])
+    assert found == search.search(asked("pleural effusion"), library.n_rows, [Filter()])
+
+
 def test_pictures_are_part_of_what_filters_look_at(library: Store, search: QdrantSearch) -> None:
     without = Filter(not_images=frozenset(hashes()))
     (found,) = check_same(library, search, asked("lung"), library.n_rows, [without])
