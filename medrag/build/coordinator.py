@@ -50,7 +50,7 @@ Key = tuple[str, str]
 
 def build(
     folder: Path,
-    files: Sequence[SourceFile],
+    files: Sequence[SourceFile] | None,
     *,
     ingestor: Callable[[SourceFile], Ingestor],
     channels: Mapping[str, ChannelPlan],
@@ -72,6 +72,7 @@ def build(
     goes on where it stopped.
 
     Args:
+        files: None leaves those of the index as they are, where only channels are to change.
         ingestor: makes the ingestor of a file; with several workers it crosses to processes.
         channels: every dense or sparse channel of the index must be among them.
         workers: processes that read and encode; the index is the same for any number.
@@ -80,6 +81,7 @@ def build(
         say: takes a line about each channel whose vectors will take long.
         unknown: files that no ingestor knows, to be kept in the manifest.
         prune: remove the files that the index holds and `files` lacks; else only report them.
+            Not without files.
         key: fingerprint of the key of pseudonyms; "" if nobody is named.
 
     Raises:
@@ -89,14 +91,16 @@ def build(
         RecipeError: if the plan contradicts itself or the index.
         MissingExtraError: if Ray is asked for and not installed.
         MedragError: if a worker was killed for good, or a machine of the cluster lacks a folder.
-        ValueError: if workers is below 1, or there is no such engine.
+        ValueError: if workers is below 1, there is no such engine, or files to prune by are None.
     """
     # Imported late: a process that only opens indexes needs no pool of processes.
     from medrag.build.pool import Crew
 
     crew = Crew(workers=workers, engine=engine)
     start = time.perf_counter()
-    plan = planned(files)
+    if files is None and prune:
+        raise ValueError("prune needs the files that are to stay")
+    plan = None if files is None else planned(files)
     with index_writer(folder) as writer:
         telling = Telling(progress=progress, say=say, workers=workers, here=crew.here)
         run = _Build(writer, plan, channels, ingestor, telling)
@@ -114,13 +118,13 @@ class _Build:
     def __init__(
         self,
         writer: IndexWriter,
-        plan: Sequence[Planned],
+        plan: Sequence[Planned] | None,
         channels: Mapping[str, ChannelPlan],
         ingestor: Callable[[SourceFile], Ingestor],
         telling: Telling,
     ) -> None:
         self.writer = writer
-        self.plan = plan
+        self.plan = plan or ()
         self.channels = channels
         self.telling = telling
         self.reader = ShardReader(
@@ -131,6 +135,7 @@ class _Build:
             encoded=telling.encoded,
         )
         self.held = writer.covered()
+        self.left = frozenset(self.held) if plan is None else frozenset[Key]()
         self.rows: dict[Key, FileReport] = {}
         self.missing: tuple[Key, ...] = ()
         self.encoded: dict[str, int] = {}
@@ -155,7 +160,7 @@ class _Build:
             corpora={**self.writer.manifest.corpora, **entries},
             unknown=_merged(self.writer.manifest.unknown, unknown, names),
         )
-        self.missing = tuple(sorted(self.held.keys() - names))
+        self.missing = tuple(sorted(self.held.keys() - names - self.left))
         if prune:
             self.writer.drop(set(self.missing))
         for each in self.plan:
@@ -203,7 +208,7 @@ class _Build:
             files=files,
             added=outcomes["added"],
             changed=outcomes["changed"],
-            unchanged=outcomes["unchanged"],
+            unchanged=outcomes["unchanged"] + len(self.left),
             failed=tuple(each for each in files if each.outcome == "failed"),
             passages=summed(each.passages for each in read),
             pages=sum(each.pages for each in read),

@@ -41,6 +41,7 @@ class BuildReport:
     """What a build did: counts over the files that it read, and a row for each file.
 
     Attributes:
+        unchanged: files that stay as the index holds them.
         passages: of added and changed files, by kind.
         pages: of added and changed files.
         skipped: by reason code, of added and changed files.

@@ -30,6 +30,11 @@ CACHE_VARIABLE = "MEDRAG_CACHE"
 # Kinds of channel that can be told where they are searched.
 _STORED = ("dense", "sparse", "lexical")
 
+_NOTHING_GIVEN = (
+    "give sources or a recipe; only an index that exists needs none, to change its channels or "
+    "stores without pruning"
+)
+
 Channels = Mapping[str, Any] | Sequence[str]
 Recipes = Mapping[str, ChannelRecipe]
 
@@ -97,10 +102,9 @@ def update_index(
         workers: processes that read files and encode; the index is the same for any number.
         engine: "local" for processes of this machine; "ray" for a Ray cluster, whose machines all
             see the sources and the index under the same paths.
-        cache: a folder that keeps vectors by content and encoder, so that another build, of this
-            index or of another, encodes only what is new; None for that of MEDRAG_CACHE, if any. It
-            lies outside the index, so that removing documents does not reach it, and on a disk of
-            the machine that encodes, not on a network.
+        cache: a folder that keeps vectors by content and encoder, for builds of this and other
+            indexes; None for that of MEDRAG_CACHE, if any. Removing documents does not reach it,
+            and it must lie on a disk of the machine that encodes, not on a network.
         say: takes a line about each channel whose vectors will take long.
         prune: remove the files that the index holds and the sources lack.
         keep_all: keep front matter, contents, index and reference lists of PDFs, whatever their
@@ -112,56 +116,42 @@ def update_index(
     """
     place = located(folder)
     manifest = _manifest(place)
-    given = list(sources)
-    altered = manifest is not None and bool(channels or stores) and not prune
-    asked = _asked(given, recipe, channels, altered=altered)
-    found = discover(asked.sources, taken=_corpora(place, manifest), into=place)
-    chosen = _chosen(asked.channels, stores or {}, found.files, place, manifest)
+    asked = _asked(list(sources), recipe, channels)
+    if asked.sources is None and (manifest is None or prune or not (channels or stores)):
+        raise ValueError(_NOTHING_GIVEN)
+    found = discover(asked.sources or (), taken=_corpora(place, manifest), into=place)
+    files = _keeping_all(found.files) if keep_all else found.files
     key = load_key()
-    report = build(
+    return build(
         place,
-        _keeping_all(found.files) if keep_all else found.files,
+        None if asked.sources is None else files,
         ingestor=Ingestors(key),
-        channels=_plans(chosen, cache),
-        workers=workers,
-        engine=engine,
-        progress=progress,
-        say=say,
-        unknown=found.skipped,
-        prune=prune,
-        key=fingerprint(key),
-    )
-    if given or recipe is not None:
-        return report
-    return replace(report, missing=(), unchanged=len(report.missing))
+        channels=_plans(_chosen(asked.channels, stores or {}, files, place, manifest), cache),
+        workers=workers, engine=engine, progress=progress, say=say,
+        unknown=found.skipped, prune=prune, key=fingerprint(key),
+    )  # fmt: skip
 
 
 class _Asked(NamedTuple):
-    """What a person wants in an index; `channels` is None for those that it has, or that fit."""
+    """What a person wants in an index.
 
-    sources: Sequence[Sourced]
+    `sources` is None for the files that it has; `channels` for those that it has, or that fit.
+    """
+
+    sources: Sequence[Sourced] | None
     channels: Recipes | None
 
 
 def _asked(
-    sources: Sequence[Sourced],
-    recipe: str | Path | None,
-    channels: Channels | None,
-    *,
-    altered: bool,
+    sources: Sequence[Sourced], recipe: str | Path | None, channels: Channels | None
 ) -> _Asked:
     if sources and recipe is not None:
         raise ValueError("give either sources or a recipe")
-    if not sources and recipe is None and not altered:
-        raise ValueError(
-            "give sources or a recipe; only an index that exists needs none, to change its "
-            "channels or stores without pruning"
-        )
-    wanted: Recipes | None = None if sources else {}
+    wanted = None
     if channels is not None:
         wanted = planned_channels(channel_specs(channels), Place("channels"))
     if recipe is None:
-        return _Asked(sources, wanted)
+        return _Asked(sources or None, wanted)
     read = read_index_recipe(recipe)
     return _Asked(read.cards, wanted or read.channels)
 
