@@ -32,6 +32,7 @@ PICTURED: frozenset[str] = frozenset({"image", "figure", "report", "case"})
 # What these say, they say of one patient, who is not the one that is asked about.
 OF_ANOTHER_PATIENT: frozenset[str] = frozenset({"report", "case"})
 Support = Literal["supported", "unsupported", "contradicted", "unchecked"]
+AnswerKind = Literal["yes_no", "choice", "choices", "number", "boxes", "text", "report"]
 
 _NAMESPACE = UUID("6d656472-6167-5a00-8000-000000000001")
 # Made once: json.dumps makes an encoder on each call with other than its default separators.
@@ -305,10 +306,15 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """A generator's text. `confidence` in [0, 1] where the generator has one of its own."""
+    """A generator's text. `confidence` in [0, 1] where the generator has one of its own.
+
+    `option_scores`: the mean log-probability of each option of the question, in order; empty where
+    the generator does not score options.
+    """
 
     text: str
     log_probabilities: tuple[float, ...] | None = None
+    option_scores: tuple[float, ...] = ()
     usage: Usage = Usage()
     finish_reason: str = "stop"
     confidence: float | None = None
@@ -343,6 +349,8 @@ class Answer:
         near_duplicates: kept hits whose picture looks like the question's; reported, not removed.
         regions: places in the question's images that the answer speaks of.
         error: what went wrong, such as a marker that points to nothing; None if nothing did.
+        prompt: what the generator read, texts and images in turn.
+        option_scores: the mean log-probability of each option; empty where it is not known.
         timings: seconds by stage.
         trace: what a loop did, step by step.
     """
@@ -361,16 +369,40 @@ class Answer:
     error: str | None = None
     model: str = ""
     usage: Usage = Usage()
+    prompt: tuple[str | ImageRef, ...] = ()
+    option_scores: tuple[float, ...] = ()
     timings: Mapping[str, float] = field(default_factory=dict, hash=False)
     trace: tuple[Mapping[str, Any], ...] = field(default=(), hash=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One row of a benchmark. `cluster` is the image or patient that rows share."""
+    """One row of a benchmark: a question and what counts as right.
+
+    Attributes:
+        id: names the row within its split.
+        references: right answers as the benchmark writes them, any of which counts; for "choice"
+            the text of the right option, for "choices" the texts of all that must be chosen.
+        kind: what form the right answer has.
+        closed: whether the benchmark counts the row among its closed questions.
+        inferred: whether `closed` was told from the reference, as the files do not say it.
+        regions: the boxes or points that the right answer gives.
+        gold_passages: what holds the answer: ids of passages, or names of documents.
+        cluster: the image or patient that rows share; None where nothing is shared.
+        language: ISO 639-1 code of question and answer.
+        fields: further columns that results are grouped by, or that a kind needs ("unit",
+            "rationale", "caption").
+    """
 
     id: str
     question: Question
     references: tuple[str, ...] = ()
+    kind: AnswerKind = "text"
+    closed: bool = False
+    inferred: bool = False
+    regions: tuple[QuestionRegion, ...] = ()
     gold_passages: tuple[str, ...] = ()
     cluster: str | None = None
+    language: str = "en"
+    split: str = "test"
+    fields: Mapping[str, Any] = field(default_factory=dict, hash=False)
