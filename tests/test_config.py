@@ -27,13 +27,14 @@ from medrag.config.trust import TRUST_VARIABLE, refuse_foreign_code
 from medrag.config.values import converted
 from medrag.encoding.descriptor import DescriptorEncoder
 from medrag.errors import RecipeError
-from medrag.records import Corpus, Question
+from medrag.records import Corpus, Filter, Question
 
 PLACE = Place("test.yaml")
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
 names = st.sampled_from(
     ["kind", "encoder", "channels", "corpora", "retrieve", "select", "answer", "generator", "k",
+     "allow", "kinds",
      "root", "files", "glob", "name", "options", "columns", "lexical", "index", "side", "store"]
 )  # fmt: skip
 words = st.sampled_from(
@@ -373,6 +374,35 @@ def test_the_same_from_python_as_on_the_command_line(
     assert answer.citations[0].passage.source.document == "notes.md"
     with open_index("mine") as again:
         assert again.info()["n_passages"] == 1
+
+
+def pipeline_that_allows(allow: object) -> dict[str, object]:
+    answer = {"kind": "one_pass", "generator": {"kind": "extractive"}}
+    return {"answer": answer, "allow": allow}
+
+
+def test_a_recipe_says_what_its_questions_may_see() -> None:
+    spec = pipeline_that_allows({"kinds": ["case", "report"], "domains": ["radiology"]})
+    plan = planned_pipeline(spec, Path("test.yaml"))
+    assert plan.options["allow"] == Filter(
+        kinds=frozenset({"case", "report"}), domains=frozenset({"radiology"})
+    )
+
+
+@pytest.mark.parametrize(
+    ("allow", "problem"),
+    [
+        (["case"], r"test\.yaml, allow: expected a mapping such as \{kinds: \[case\]\}"),
+        ({"kind": ["case"]}, r"allow\.kind: unknown key of 'allow' 'kind'; did you mean 'kinds'"),
+        ({"kinds": ["cases"]}, r"allow\.kinds: unknown kind of passage 'cases'; did you mean"),
+        ({"kinds": "case"}, r"allow\.kinds: expected a list of a text, got 'case'"),
+        ({"corpora": []}, r"allow\.corpora: names nothing; leave the key out to allow all"),
+        ({"subjects": ["x"]}, r"allow\.subjects: unknown key"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_allowed_is_refused_with_its_place(allow: object, problem: str) -> None:
+    with pytest.raises(RecipeError, match=problem):
+        planned_pipeline(pipeline_that_allows(allow), Path("test.yaml"))
 
 
 def test_a_channel_of_texts_needs_a_model() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from medrag.config.place import Place
 from medrag.config.trust import refuse_foreign_hosts
-from medrag.encoding.remote.endpoint import Endpoint
+from medrag.endpoint import Endpoint
 from medrag.errors import RecipeError
 from medrag.hosts import is_this_machine
 

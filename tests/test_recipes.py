@@ -1,5 +1,6 @@
 """Every card and recipe of the repository is sound."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -79,6 +80,32 @@ def test_a_card_says_licence_and_source(path: Path) -> None:
 def test_a_card_finds_its_files(path: Path, data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MEDRAG_DATA", str(data))
     assert discover([read_card(path)]).files
+
+
+def test_the_cases_recipe_answers_from_cases_of_other_pictures(tmp_path: Path) -> None:
+    from PIL import Image
+
+    asked = "Is the heart enlarged?"
+    library = tmp_path / "library"
+    library.mkdir()
+    for name, grey in {"asked": 100, "near": 104, "far": 240}.items():
+        Image.linear_gradient("L").point(lambda each, g=grey: each * g // 255).save(
+            library / f"{name}.png"
+        )
+    answers = {"asked": "yes", "near": "no", "far": "yes"}
+    (library / "cases.jsonl").write_text(
+        "".join(
+            json.dumps({"question": asked, "answer": told, "image": f"{name}.png"}) + "\n"
+            for name, told in answers.items()
+        )
+    )
+    (library / "notes.md").write_text("# Heart\n\nThe heart is enlarged in cardiomegaly.\n")
+    index = update_index(tmp_path / "index", sources=[library]).folder
+    question = Question(text=asked, images=(library / "asked.png",))
+    answer = load_pipeline("cases", index=index).answer(question)
+    assert answer.text.startswith("No [")
+    assert {each.passage.kind for each in answer.selection.kept} == {"case"}
+    assert [each.passage.fields["answer"] for each in answer.excluded] == ["yes"]
 
 
 @pytest.mark.slow

@@ -1,6 +1,8 @@
 """An open index: its passages, its channels, and a search over them."""
 
+import hashlib
 import inspect
+import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
@@ -54,6 +56,19 @@ class Index:
     def corpora(self) -> tuple[str, ...]:
         """Names of the corpora, in alphabetical order."""
         return tuple(sorted(self.store.manifest.corpora))
+
+    @property
+    def fingerprint(self) -> str:
+        """A sha256 of what questions meet: the passages that are there, and how they are searched.
+
+        Segments are named by their content; where they lie, and how often the index was rewritten,
+        does not count.
+        """
+        manifest = self.store.manifest
+        segments = [[entry.name, list(entry.tombstones)] for entry in self.store.entries]
+        channels = {name: entry.spec for name, entry in manifest.channels.items()}
+        written = json.dumps([segments, channels], sort_keys=True, default=str).encode()
+        return hashlib.sha256(written).hexdigest()
 
     @property
     def domains(self) -> tuple[str, ...]:

@@ -1,5 +1,7 @@
 """Pipeline recipes: how a question is answered, and on which index."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +13,13 @@ from medrag.config.lookup import found
 from medrag.config.place import Place, shown, unknown
 from medrag.config.reading import read_mapping
 from medrag.config.values import converted
+from medrag.records import KINDS, Filter
 
 if TYPE_CHECKING:
     from medrag.pipeline import Pipeline
 
-_KEYS = ("about", "index", "retrieve", "select", "answer", "k", "guard")
+_KEYS = ("about", "index", "retrieve", "select", "answer", "k", "guard", "allow")
+_ALLOWED = ("kinds", "domains", "corpora")
 # What the index gives to a retriever, and no recipe may.
 _GIVEN = frozenset({"rows", "channels"})
 
@@ -32,6 +36,7 @@ class PipelineRecipe:
     answer: Plan
     options: Mapping[str, Any]
     place: Place
+    spec: Mapping[str, Any]
 
 
 def load_pipeline(
@@ -89,6 +94,7 @@ def planned_pipeline(spec: Mapping[str, Any], path: Path) -> PipelineRecipe:
         answer=planned("answerer", _answer(spec, place), place.at("answer")),
         options=_options(spec, place),
         place=place,
+        spec=spec,
     )
 
 
@@ -112,8 +118,23 @@ def assembled(plan: PipelineRecipe, index: Index, **options: Any) -> "Pipeline":
         answerer=plan.answer(),
         check_key=index.check_key,
         index=index,
+        identity=_identity(plan, index),
         **{**plan.options, **options},
     )
+
+
+def _identity(plan: PipelineRecipe, index: Index) -> dict[str, Any]:
+    """Say what answers depend on: the recipe and the index, each by name and hash."""
+    recipe = {key: value for key, value in plan.spec.items() if key not in ("about", "index")}
+    written = json.dumps(recipe, sort_keys=True, default=str).encode()
+    return {
+        "pipeline": {
+            "name": plan.name,
+            "sha256": hashlib.sha256(written).hexdigest(),
+            "recipe": recipe,
+        },
+        "index": {"name": index.folder.name, "sha256": index.fingerprint},
+    }
 
 
 def _retriever(spec: Any, place: Place) -> tuple[Plan, tuple[str, ...] | None]:
@@ -140,4 +161,22 @@ def _options(spec: Mapping[str, Any], place: Place) -> dict[str, Any]:
             raise place.at("k").error(f"expected at least 1, got {options['k']}")
     if "guard" in spec:
         options["guard"] = converted(spec["guard"], bool, place.at("guard"))
+    if "allow" in spec:
+        options["allow"] = _allow(spec["allow"], place.at("allow"))
     return options
+
+
+def _allow(spec: Any, place: Place) -> Filter:
+    """Read what every question may see; a list that is named must name something."""
+    if not isinstance(spec, Mapping):
+        raise place.error(f"expected a mapping such as {{kinds: [case]}}, got {shown(spec)}")
+    allowed: dict[str, Any] = {}
+    for key, value in spec.items():
+        if key not in _ALLOWED:
+            raise place.at(key).error(unknown("key of 'allow'", key, _ALLOWED))
+        allowed[key] = converted(value, frozenset[str], place.at(key))
+        if not allowed[key]:
+            raise place.at(key).error("names nothing; leave the key out to allow all")
+    for kind in sorted(allowed.get("kinds", frozenset()) - set(KINDS)):
+        raise place.at("kinds").error(unknown("kind of passage", kind, KINDS))
+    return Filter(**allowed)

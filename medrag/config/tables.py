@@ -56,8 +56,14 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     "retriever": {"channels": "medrag.retrieval.channels:ChannelsRetriever"},
     "selector": {"top_k": "medrag.selection.top_k:TopKSelector"},
     "answerer": {"one_pass": "medrag.answering:OnePassAnswerer"},
-    "generator": {"extractive": "medrag.generation.extractive:ExtractiveGenerator"},
-    "verifier": {},
+    "generator": {
+        "cases": "medrag.generation.cases:CasesGenerator",
+        "extractive": "medrag.generation.extractive:ExtractiveGenerator",
+    },
+    "verifier": {
+        "judge": "medrag.verification.judge:JudgeVerifier",
+        "lexical": "medrag.verification.lexical:LexicalVerifier",
+    },
 }
 
 

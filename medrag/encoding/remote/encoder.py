@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import Any, Literal, TypeVar, get_args
-from urllib.parse import urlsplit, urlunsplit
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,10 +19,10 @@ from medrag.encoding.pictures import (
     pictures_of,
 )
 from medrag.encoding.remote.answers import vectors_of
-from medrag.encoding.remote.endpoint import Endpoint
 from medrag.encoding.rows import Rows, different, means, repeated, unit
 from medrag.encoding.text.texts import Text, joined, passage_texts, question_text
 from medrag.encoding.text.windows import LEAST_ROOM, windows, words
+from medrag.endpoint import Endpoint, completed
 from medrag.errors import MedragError
 from medrag.extras import require
 from medrag.images import read_image
@@ -35,6 +34,7 @@ _Input = TypeVar("_Input", str, ImageRef)
 _PROBE = "The heart pumps blood."
 # Pixels on the longer side of a picture by default, which most models reduce further.
 _SIDE = 1024
+_REFUSED = "if an input is too long, lower window_words; if a batch is, lower batch_size"
 
 
 class RemoteEncoder:
@@ -132,12 +132,13 @@ class RemoteEncoder:
         self.batch_size = batch_size
         self.parallel = parallel
         self.endpoint = Endpoint(
-            url=_address(url),
+            url=completed(url, "embeddings"),
             key_variable=key_variable,
             timeout=timeout,
             tries=tries,
             wait=wait,
             allow_http=allow_http,
+            refused=_REFUSED,
         )
 
     @cached_property
@@ -291,12 +292,3 @@ def _data_url(image: Any) -> str:
     # The server is near or the line is slow; either way level 1 is nearly as small as level 9.
     image.save(stream, format="PNG", compress_level=1)
     return f"data:image/png;base64,{base64.b64encode(stream.getvalue()).decode()}"
-
-
-def _address(url: str) -> str:
-    """Complete the address of a server to that of its embeddings."""
-    parts = urlsplit(url)
-    path = parts.path.rstrip("/")
-    if not path.endswith("/embeddings"):
-        path += "/embeddings" if path.endswith("/v1") else "/v1/embeddings"
-    return urlunsplit(parts._replace(path=path))

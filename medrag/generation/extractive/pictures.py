@@ -3,16 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from medrag.generation.asked import answer_sign, common_share, content_stems
 from medrag.generation.extractive.evidence import Pool, Unit, closeness
-from medrag.language import stems
 from medrag.records import Passage, Question
 
-# Words that ask whether something is there and name nothing.
-_EMPTY = (
-    "there present seen visible evidence sign image picture film scan show demonstrate patient "
-    "kind type form sort"
-)
-_YES, _NO = ("yes", "true", "present"), ("no", "false", "absent", "none")
 # Chosen on the training questions of VQA-RAD: two cases whose pictures differ by 0.03 in cosine
 # weigh as 1 to e.
 _SHARPNESS = 32
@@ -29,20 +23,6 @@ class Told:
 
     unit: Unit
     weight: float
-
-
-def content_stems(text: str, language: str) -> tuple[str, ...]:
-    """List the stems that say what a question is about, each once, in order."""
-    every = dict.fromkeys(stems(text, language))
-    empty = set(stems(_EMPTY, "en"))
-    return tuple(stem for stem in every if stem not in empty) or tuple(every)
-
-
-def answer_sign(answer: object) -> int:
-    """Read an answer as yes (1), no (-1) or neither (0)."""
-    words = str(answer).lower().replace(",", " ").replace(".", " ").split()
-    first = words[0] if words else ""
-    return 1 if first in _YES else -1 if first in _NO else 0
 
 
 def nearness(unit: Unit, *, by_picture: bool) -> float:
@@ -64,13 +44,9 @@ def same_question(text: str, case: Passage, language: str, *, by_picture: bool) 
     """
     asked = content_stems(text, language)
     told = content_stems(str(case.fields.get("question") or ""), language)
-    if not asked or not told:
-        return 0.0
-    share = len(set(asked) & set(told)) / len(set(asked) | set(told))
     if not by_picture:
-        return share if share >= _SAME_QUESTION else 0.0
-    to_the_point = asked[-1] in told or told[-1] in asked
-    return share if share >= (_SAME_WITH_LAST if to_the_point else _SAME) else 0.0
+        return common_share(asked, told, least=_SAME_QUESTION, least_with_last=_SAME_QUESTION)
+    return common_share(asked, told, least=_SAME, least_with_last=_SAME_WITH_LAST)
 
 
 def told_of(question: Question, pool: Pool) -> list[Told]:

@@ -5,13 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from medrag.generation.asked import answer_sign, content_stems
 from medrag.generation.extractive.evidence import Pool, Unit
-from medrag.generation.extractive.pictures import (
-    answer_sign,
-    content_stems,
-    nearness,
-    same_question,
-)
+from medrag.generation.extractive.pictures import nearness, same_question
 from medrag.language import language_of, negated_spans, stems
 from medrag.records import Passage, Question
 

@@ -1,20 +1,20 @@
-"""Servers that end with the test."""
+"""Servers of embeddings that end with the test."""
 
 from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.encoding.remote.servers import Answer, Request, Server, embed
+from tests.encoding.remote.servers import embed
+from tests.servers import Answer, Request, Serve, Server, serving
 
 
 @pytest.fixture
 def serve() -> Iterator[Callable[..., Server]]:
-    servers: list[Server] = []
+    yield from map(_embedding, serving())
 
-    def start(answer: Callable[[Request, int], Answer] | None = None) -> Server:
-        servers.append(Server(answer or embed))
-        return servers[-1]
 
-    yield start
-    for each in servers:
-        each.close()
+def _embedding(start: Serve) -> Callable[..., Server]:
+    def started(answer: Callable[[Request, int], Answer] = embed) -> Server:
+        return start(answer)
+
+    return started

@@ -13,16 +13,9 @@ from medrag.encoding.remote import RemoteEncoder
 from medrag.errors import InputFileError, MedragError
 from medrag.records import ImageRef, Passage, Question, Source
 from tests.contracts import check_encoder
-from tests.encoding.remote.servers import (
-    Answer,
-    Request,
-    Server,
-    embed,
-    inputs,
-    remote,
-    vector,
-)
+from tests.encoding.remote.servers import embed, inputs, remote, vector
 from tests.encoding.tiny_texts import LONG, passage
+from tests.servers import Answer, Request, Server
 
 D = 4
 
@@ -203,3 +196,23 @@ def test_a_dimension_that_changes_is_noticed(serve: Callable[..., Server]) -> No
 def test_settings_out_of_range_are_refused(option: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(option))):
         RemoteEncoder(url="https://example.org", model="m", **option)
+
+
+def test_a_server_that_refuses_an_input_is_a_reason_for_smaller_ones(
+    serve: Callable[..., Server],
+) -> None:
+    server = serve(lambda *_: (400, {}, {"error": {"message": "too many tokens"}}))
+    with pytest.raises(MedragError, match=r"too many tokens; .* lower window_words; .* batch_size"):
+        remote(server).encode_passages([])
+
+
+@pytest.mark.parametrize(
+    ("url", "full"),
+    [
+        ("https://example.org", "https://example.org/v1/embeddings"),
+        ("https://example.org/a/embeddings", "https://example.org/a/embeddings"),
+        ("https://example.org/v1?version=3", "https://example.org/v1/embeddings?version=3"),
+    ],
+)
+def test_addresses_are_completed(url: str, full: str) -> None:
+    assert RemoteEncoder(url=url, model="m").endpoint.url == full

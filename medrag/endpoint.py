@@ -26,6 +26,7 @@ _LONGEST_WAIT = 60.0
 _TOLD = 300
 # A vector of 4,096 numbers is 100 kB of JSON; a batch of 64 of them 6 MB.
 _LARGEST = 512 << 20
+_INPUT_REFUSED = "it may be too long for the model"
 
 
 class Endpoint:
@@ -42,6 +43,7 @@ class Endpoint:
             time).
         wait: seconds before the second try, doubled each time; a `Retry-After` of the server goes
             first. The wait is at most 60 s.
+        refused: the way out that a message tells where the server refuses the input itself.
 
     Raises:
         ValueError: if a number is out of range.
@@ -57,6 +59,7 @@ class Endpoint:
         tries: int = 6,
         wait: float = 1.0,
         allow_http: bool = False,
+        refused: str = _INPUT_REFUSED,
     ) -> None:
         if timeout <= 0 or wait < 0:
             raise ValueError(f"timeout must be positive, wait at least 0; got {timeout}, {wait}")
@@ -69,6 +72,7 @@ class Endpoint:
         self.timeout = timeout
         self.tries = tries
         self.wait = wait
+        self.refused = refused
         handlers: list[urllib.request.BaseHandler] = [_NoRedirects(), _Timed()]
         if is_this_machine(urlsplit(self.url).hostname):
             # A proxy of the company would look for this machine on its own.
@@ -126,18 +130,7 @@ class Endpoint:
     def _headers(self) -> dict[str, str]:
         headers = {"Content-Type": "application/json", "Accept": "application/json"}
         if self.key_variable is not None:
-            key = os.environ.get(self.key_variable, "").strip()
-            if not key:
-                raise RecipeError(
-                    f"the environment variable {self.key_variable} is empty; put the key of "
-                    f"{self.shown} into it, or say key_variable: null for a server without keys"
-                )
-            if not key.isascii() or not key.isprintable():
-                # Python's own error would show the key.
-                raise RecipeError(
-                    f"the environment variable {self.key_variable} holds characters that no key "
-                    "has (a line break, say); set it to the key alone"
-                )
+            key = read_key(self.key_variable, self.shown)
             headers["Authorization"] = f"Bearer {key}"
         return headers
 
@@ -152,7 +145,7 @@ class Endpoint:
         if status == 404:
             return "check the address and the name of the model"
         if status in (400, 413, 422):
-            return "if an input is too long, lower window_words; if a batch is, lower batch_size"
+            return self.refused
         if 300 <= status < 400:
             return "it moved: give the new address"
         if after is not None and after > _LONGEST_WAIT:
@@ -180,6 +173,44 @@ class Endpoint:
     def _without_key(self, text: str) -> str:
         key = os.environ.get(self.key_variable or "", "").strip()
         return text.replace(key, "[key]") if key else text
+
+
+def read_key(variable: str, url: str) -> str:
+    """Read the key of a server from an environment variable.
+
+    Args:
+        url: of the server, as a message shows it.
+
+    Raises:
+        RecipeError: if the variable is empty, or holds what no header takes.
+    """
+    key = os.environ.get(variable, "").strip()
+    if not key:
+        raise RecipeError(
+            f"the environment variable {variable} is empty; put the key of {url} into it, or say "
+            "key_variable: null for a server without keys"
+        )
+    if not key.isascii() or not key.isprintable():
+        # Python's own error would show the key.
+        raise RecipeError(
+            f"the environment variable {variable} holds characters that no key has (a line break, "
+            "say); set it to the key alone"
+        )
+    return key
+
+
+def completed(url: str, path: str) -> str:
+    """Complete the address of an OpenAI-compatible server to that of one service.
+
+    Args:
+        url: with or without the "/v1", or the whole address already.
+        path: of the service below it, such as "embeddings" or "chat/completions".
+    """
+    parts = urlsplit(url)
+    found = parts.path.rstrip("/")
+    if not found.endswith(f"/{path}"):
+        found += f"/{path}" if found.endswith("/v1") else f"/v1/{path}"
+    return urlunsplit(parts._replace(path=found))
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):

@@ -3,38 +3,39 @@
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from email.utils import formatdate
+from typing import Any
 
 import pytest
 
-from medrag.encoding.remote import RemoteEncoder
-from medrag.encoding.remote.endpoint import Endpoint
+from medrag.endpoint import Endpoint, completed
 from medrag.errors import MedragError, RecipeError
-from tests.encoding.remote.servers import (
-    Answer,
-    Dripping,
-    Request,
-    Server,
-    embed,
-    remote,
-)
+from tests.servers import Answer, Dripping, Request, Serve, Server, serving
 
 KEY = "sk-a-secret-of-the-tests"
+FINE = 200, dict[str, str](), {"fine": True}
 
 
-def test_a_busy_server_is_asked_again(
-    serve: Callable[..., Server], caplog: pytest.LogCaptureFixture
-) -> None:
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    yield from serving()
+
+
+def to(server: Server, **options: Any) -> Endpoint:
+    return Endpoint(url=f"{server.url}/v1/things", **{"wait": 0.001, **options})
+
+
+def test_a_busy_server_is_asked_again(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
     def answer(request: Request, number: int) -> Answer:
         if number < 3:
             status = (429, 503, 500)[number]
             return status, {"Retry-After": "0.01"} if number == 0 else {}, {"error": "busy"}
-        return embed(request, number)
+        return FINE
 
     server = serve(answer)
     with caplog.at_level(logging.WARNING, "medrag"):
-        remote(server).encode_passages([])
+        to(server).post({})
     assert len(server.requests) == 4
     told = [message.partition(": ")[2] for message in caplog.messages]
     # What the server asked for, then twice and four times the first wait.
@@ -46,34 +47,28 @@ def test_a_busy_server_is_asked_again(
 
 
 @pytest.mark.parametrize("after", ["3600", formatdate(usegmt=True, timeval=4e9)])
-def test_a_server_that_asks_for_hours_is_not_waited_for(
-    serve: Callable[..., Server], after: str
-) -> None:
+def test_a_server_that_asks_for_hours_is_not_waited_for(serve: Serve, after: str) -> None:
     server = serve(lambda *_: (429, {"Retry-After": after}, {"error": {"message": "quota"}}))
     with pytest.raises(MedragError, match=r"status 429: quota; it asks to wait \d+ s"):
-        remote(server).encode_passages([])
+        to(server).post({})
     assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize(
     ("status", "way"),
     [
-        (400, "lower window_words"),
+        (400, "it may be too long for the model"),
         (401, "put a valid key into an environment variable"),
         (404, "check the address and the name of the model"),
         (302, "it moved: give the new address"),
         (501, "its own log"),
     ],
 )
-def test_a_refusal_names_address_status_and_way_out(
-    serve: Callable[..., Server], status: int, way: str
-) -> None:
+def test_a_refusal_names_address_status_and_way_out(serve: Serve, status: int, way: str) -> None:
     answer = status, {"Location": "http://127.0.0.1:9/elsewhere"}, {"message": "no such thing"}
     server = serve(lambda *_: answer)
-    with pytest.raises(
-        MedragError, match=rf"{server.url}/v1/embeddings .* {status}.*no such.*{way}"
-    ):
-        remote(server, tries=2).encode_passages([])
+    with pytest.raises(MedragError, match=rf"{server.url}/v1/things .* {status}.*no such.*{way}"):
+        to(server, tries=2).post({})
     assert len(server.requests) == 1
 
 
@@ -114,22 +109,22 @@ def test_an_answer_in_pieces_is_read_whole_within_its_time() -> None:
         server.close()
 
 
-def test_a_server_that_stays_busy_is_given_up(serve: Callable[..., Server]) -> None:
+def test_a_server_that_stays_busy_is_given_up(serve: Serve) -> None:
     server = serve(lambda *_: (503, {}, b"<html>down for\n maintenance</html>"))
     with pytest.raises(MedragError, match=r"status 503: <html>down for maintenance.* in 3 tries"):
-        remote(server, tries=3).encode_passages([])
+        to(server, tries=3).post({})
     assert len(server.requests) == 3
 
 
-def test_no_server_at_all_is_told(serve: Callable[..., Server]) -> None:
-    server = serve()
+def test_no_server_at_all_is_told(serve: Serve) -> None:
+    server = serve(lambda *_: FINE)
     server._http.server_close()
     with pytest.raises(MedragError, match=r"no answer \(.*refused.* in 2 tries; is the server"):
-        RemoteEncoder(url=server.url, model="m", tries=2, wait=0).encode_passages([])
+        to(server, tries=2, wait=0).post({})
 
 
 def test_the_key_is_sent_and_never_told(
-    serve: Callable[..., Server],
+    serve: Serve,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -140,48 +135,48 @@ def test_the_key_is_sent_and_never_told(
 
     monkeypatch.setenv("TEST_KEY", KEY)
     server = serve(answer)
-    encoder = remote(server, key_variable="TEST_KEY")
+    endpoint = to(server, key_variable="TEST_KEY")
     with (
         caplog.at_level(logging.DEBUG),
         pytest.raises(
             MedragError, match=r"\[key\] provided; put a valid key into TEST_KEY"
         ) as told,
     ):
-        encoder.encode_passages([])
+        endpoint.post({})
     assert {each.headers["Authorization"] for each in server.requests} == {f"Bearer {KEY}"}
     assert KEY not in str(told.value)
     assert KEY not in caplog.text
-    assert KEY not in repr(vars(encoder)) + repr(vars(encoder.endpoint))
+    assert KEY not in repr(vars(endpoint))
     assert told.value.__cause__ is None
 
 
 def test_a_key_that_is_not_there_is_asked_for(
-    serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("TEST_KEY", raising=False)
     with pytest.raises(RecipeError, match="TEST_KEY is empty"):
-        remote(serve(), key_variable="TEST_KEY").encode_passages([])
+        to(serve(lambda *_: FINE), key_variable="TEST_KEY").post({})
 
 
 @pytest.mark.parametrize("broken", [f"{KEY}\nsecond line", f"{KEY}\u00e9"])
 def test_a_key_that_no_header_takes_is_refused_unseen(
-    serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch, broken: str
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, broken: str
 ) -> None:
     monkeypatch.setenv("TEST_KEY", broken)
     with pytest.raises(RecipeError, match="TEST_KEY holds characters") as told:
-        remote(serve(), key_variable="TEST_KEY").encode_passages([])
+        to(serve(lambda *_: FINE), key_variable="TEST_KEY").post({})
     assert KEY not in str(told.value)
 
 
-def test_an_answer_of_nothing_but_brackets_is_no_answer(serve: Callable[..., Server]) -> None:
+def test_an_answer_of_nothing_but_brackets_is_no_answer(serve: Serve) -> None:
     server = serve(lambda request, number: (200, {}, b"[" * 200_000))
     with pytest.raises(MedragError, match="something else than JSON"):
-        remote(server).encode_passages([])
+        to(server).post({})
 
 
-def test_an_answer_that_is_no_json_is_refused(serve: Callable[..., Server]) -> None:
+def test_an_answer_that_is_no_json_is_refused(serve: Serve) -> None:
     with pytest.raises(MedragError, match="something else than JSON"):
-        remote(serve(lambda *_: (200, {}, b"<html>"))).encode_passages([])
+        to(serve(lambda *_: (200, {}, b"<html>"))).post({})
 
 
 @pytest.mark.parametrize(
@@ -196,23 +191,28 @@ def test_an_answer_that_is_no_json_is_refused(serve: Callable[..., Server]) -> N
 )
 def test_addresses_that_are_not_safe_are_refused(url: str, told: str) -> None:
     with pytest.raises(RecipeError, match=told) as error:
-        RemoteEncoder(url=url, model="m")
+        Endpoint(url=url)
     assert "word@" not in str(error.value)
 
 
 @pytest.mark.parametrize(
     ("url", "full"),
     [
-        ("https://example.org", "https://example.org/v1/embeddings"),
-        ("https://example.org/v1/", "https://example.org/v1/embeddings"),
-        ("https://example.org/a/embeddings", "https://example.org/a/embeddings"),
-        ("https://example.org/v1?version=3", "https://example.org/v1/embeddings?version=3"),
-        ("http://localhost:8000", "http://localhost:8000/v1/embeddings"),
-        ("http://[::1]:8000/v1", "http://[::1]:8000/v1/embeddings"),
+        ("https://example.org", "https://example.org/v1/chat/completions"),
+        ("https://example.org/v1/", "https://example.org/v1/chat/completions"),
+        ("https://example.org/a/chat/completions", "https://example.org/a/chat/completions"),
+        ("https://example.org/v1?version=3", "https://example.org/v1/chat/completions?version=3"),
+        ("http://[::1]:8000/v1", "http://[::1]:8000/v1/chat/completions"),
     ],
 )
 def test_addresses_are_completed(url: str, full: str) -> None:
-    assert RemoteEncoder(url=url, model="m").endpoint.url == full
+    assert completed(url, "chat/completions") == full
+
+
+def test_each_user_says_the_way_out_of_a_refused_input(serve: Serve) -> None:
+    server = serve(lambda *_: (413, {}, {}))
+    with pytest.raises(MedragError, match=r"status 413.*; send shorter letters"):
+        to(server, refused="send shorter letters").post({})
 
 
 def test_a_query_of_the_address_is_not_told() -> None:

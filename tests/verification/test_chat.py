@@ -1,0 +1,118 @@
+"""Prompts to a chat server and replies from it."""
+
+from typing import Any
+
+import pytest
+
+from medrag.errors import MedragError, RecipeError
+from medrag.verification.chat import ChatJudge
+from tests.servers import Answer, Request, Serve, Server
+
+
+def reply(content: Any, finish: str = "stop") -> Answer:
+    return 200, {}, {"choices": [{"message": {"content": content}, "finish_reason": finish}]}
+
+
+def asked(request: Request) -> str:
+    return str(request.body["messages"][0]["content"])
+
+
+def judge(server: Server, **options: Any) -> ChatJudge:
+    return ChatJudge(url=server.url, model="some-model", **{"wait": 0.001, **options})
+
+
+def test_replies_come_in_the_order_of_the_prompts(serve: Serve) -> None:
+    server = serve(lambda request, _: reply(f"to {asked(request)}"))
+    made = judge(server, concurrency=3)
+    assert made.judge([str(n) for n in range(20)]) == [f"to {n}" for n in range(20)]
+    assert made.judge([]) == []
+    assert made.name == "chat/some-model/0.0/512"
+    sent = server.requests[0]
+    assert sent.path == "/v1/chat/completions"
+    assert {k: v for k, v in sent.body.items() if k != "messages"} == {
+        "model": "some-model", "temperature": 0.0, "max_tokens": 512,
+    }  # fmt: skip
+
+
+def test_equal_prompts_are_sent_once(serve: Serve) -> None:
+    server = serve(lambda request, _: reply(asked(request)))
+    assert judge(server).judge(["a", "b", "a"]) == ["a", "b", "a"]
+    assert len(server.requests) == 2
+
+
+def test_settings_that_a_server_refuses_can_be_left_out(serve: Serve) -> None:
+    server = serve(lambda *_: reply("fine"))
+    judge(server, temperature=None, max_tokens=None).judge(["a"])
+    assert set(server.requests[0].body) == {"model", "messages"}
+
+
+@pytest.mark.parametrize(
+    ("content", "read"),
+    [
+        ("<think>Is it? no</think>\nyes", "yes"),
+        ([{"type": "text", "text": "ye"}, {"type": "text", "text": "s"}], "yes"),
+        ("  yes\n", "yes"),
+    ],
+)
+def test_a_reply_is_read_without_what_was_thought_aloud(
+    serve: Serve, content: Any, read: str
+) -> None:
+    assert judge(serve(lambda *_: reply(content))).judge(["a"]) == [read]
+
+
+def test_a_prompt_that_fails_gets_no_reply_and_is_counted(
+    serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    def answer(request: Request, number: int) -> Answer:
+        return (
+            (400, {}, {"error": {"message": "too long"}}) if asked(request) == "b" else reply("y")
+        )
+
+    made = judge(serve(answer))
+    assert made.judge(["a", "b", "c", "b"]) == ["y", None, "y", None]
+    assert sum(made.failures.values()) == 2
+    assert all("give it less evidence" in reason for reason in made.failures)
+    assert "gave no reply to 2 of 4 prompts" in caplog.text
+
+
+def test_a_server_that_answers_nothing_is_an_error_with_its_reason(serve: Serve) -> None:
+    server = serve(lambda *_: (404, {}, {"error": {"message": "no such model"}}))
+    with pytest.raises(MedragError, match=r"judged none of 2 prompts: .*no such model"):
+        judge(server).judge(["a", "b"])
+
+
+def test_after_many_failures_in_a_row_the_rest_is_not_sent(serve: Serve) -> None:
+    server = serve(lambda *_: (400, {}, {}))
+    made = judge(server, concurrency=1)
+    with pytest.raises(MedragError, match="judged none of 90"):
+        made.judge([str(n) for n in range(90)])
+    assert len(server.requests) == 20
+    assert made.failures["not sent: 20 requests before it had failed in a row"] == 70
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ({"choices": []}, "something else than a chat reply"),
+        ({"data": []}, "something else than a chat reply"),
+        ({"choices": [{"message": {"content": None}, "finish_reason": "length"}]}, "raise max_tok"),
+        ({"choices": [{"message": {"content": "<think>hm</think>"}}]}, "empty reply"),
+    ],
+)
+def test_a_reply_that_is_none_is_refused(serve: Serve, value: Any, told: str) -> None:
+    with pytest.raises(MedragError, match=told):
+        judge(serve(lambda *_: (200, {}, value))).judge(["a"])
+
+
+def test_a_busy_server_is_asked_again(serve: Serve) -> None:
+    server = serve(lambda _, number: (429, {}, {}) if number < 2 else reply("yes"))
+    assert judge(server).judge(["a"]) == ["yes"]
+    assert len(server.requests) == 3
+
+
+def test_settings_out_of_range_are_refused() -> None:
+    for option in ({"concurrency": 0}, {"max_tokens": 0}, {"tries": 0}):
+        with pytest.raises(ValueError, match=next(iter(option))):
+            ChatJudge(url="https://example.org", model="m", **option)
+    with pytest.raises(RecipeError, match="not encrypted"):
+        ChatJudge(url="http://example.org", model="m")
