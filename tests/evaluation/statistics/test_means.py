@@ -36,7 +36,7 @@ def test_the_same_seed_gives_the_same_interval() -> None:
 def test_many_questions_are_resampled_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     values = list(np.linspace(0, 1, 30))
     whole = bootstrap_interval(values, n_resamples=200)
-    monkeypatch.setattr("medrag.evaluation.statistics._BLOCK", 90)
+    monkeypatch.setattr("medrag.evaluation.statistics.means._BLOCK", 90)
     # Drawn in blocks of three, the generator gives the same numbers in the same order.
     assert bootstrap_interval(values, n_resamples=200) == whole
 

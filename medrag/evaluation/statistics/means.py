@@ -1,4 +1,4 @@
-"""How sure a mean is, and a difference of two: the bootstrap over questions."""
+"""How sure a mean is, and a difference of two: the bootstrap over questions that share nothing."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
