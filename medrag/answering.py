@@ -97,6 +97,7 @@ class OnePassAnswerer:
                 selection=selection,
                 error=message,
                 model=self.generator.name,
+                prompt=prompt.parts,
             )
         cited = cite(outcome.text, prompt)
         return Answer(
@@ -111,6 +112,8 @@ class OnePassAnswerer:
             error=cited.error,
             model=self.generator.name,
             usage=outcome.usage,
+            prompt=prompt.parts,
+            option_scores=outcome.option_scores,
         )
 
 

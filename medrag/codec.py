@@ -1,6 +1,6 @@
 """Records to JSON values and back: the shapes of passages.jsonl, answers.jsonl and `--json`."""
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import MISSING, fields, is_dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -13,6 +13,7 @@ from medrag.records import (
     Citation,
     Hit,
     ImageRef,
+    Part,
     Passage,
     Region,
     Selection,
@@ -80,17 +81,18 @@ def skipped_from_json(value: Mapping[str, Any]) -> Skipped:
 
 
 def answer_to_json(answer: Answer) -> Json:
-    """Turn an answer into JSON values in which every passage of the evidence stands once.
+    """Turn an answer into JSON values, its passages named by their ids; see `cited_passages`.
 
     "evidence" holds the kept hits, marker [n] meaning the n-th; "citations" and "near_duplicates"
     are markers. Of the hits that the selection dropped only "n_dropped" is kept.
     """
     kept = answer.selection.kept
     place = {hit.passage.id: marker for marker, hit in enumerate(kept, start=1)}
-    bare = replace(answer, selection=Selection(()), citations=(), near_duplicates=())
+    bare = replace(answer, selection=Selection(()), citations=(), near_duplicates=(), excluded=())
     return {
         **to_json(bare),
-        "evidence": to_json(kept),
+        "evidence": [_hit_to_json(hit) for hit in kept],
+        "excluded": [_hit_to_json(hit) for hit in answer.excluded],
         "citations": [citation.marker for citation in answer.citations],
         "near_duplicates": [place[hit.passage.id] for hit in answer.near_duplicates],
         "n_dropped": len(answer.selection.dropped),
@@ -99,15 +101,25 @@ def answer_to_json(answer: Answer) -> Json:
     }
 
 
-def answer_from_json(value: Mapping[str, Any]) -> Answer:
+def cited_passages(answer: Answer) -> Iterator[Passage]:
+    """Give the passages that the JSON of an answer names by their ids."""
+    for hit in (*answer.selection.kept, *answer.excluded):
+        yield hit.passage
+
+
+def answer_from_json(value: Mapping[str, Any], passages: Mapping[str, Passage]) -> Answer:
     """Read an answer that `answer_to_json` wrote; `selection.dropped` is empty.
 
+    Args:
+        passages: by id, those of `cited_passages`.
+
     Raises:
-        KeyError, TypeError, ValueError, AttributeError, IndexError: if it is not of that shape.
+        KeyError, TypeError, ValueError, AttributeError, IndexError: if it is not of that shape, or
+            a passage is missing.
     """
     own = {name: value[name] for name in _ANSWER_FIELDS if name in value}
     answer = record_from_json(Answer, own)
-    kept = tuple(record_from_json(Hit, hit) for hit in value["evidence"])
+    kept = tuple(_hit_from_json(hit, passages) for hit in value["evidence"])
     return replace(
         answer,
         selection=Selection(kept, (), value["reason"], value["fired"]),
@@ -115,7 +127,21 @@ def answer_from_json(value: Mapping[str, Any]) -> Answer:
             Citation(marker, kept[marker - 1].passage, kept[marker - 1].score)
             for marker in value["citations"]
         ),
+        excluded=tuple(_hit_from_json(hit, passages) for hit in value["excluded"]),
         near_duplicates=tuple(kept[marker - 1] for marker in value["near_duplicates"]),
+    )
+
+
+def _hit_to_json(hit: Hit) -> Json:
+    rest = {"query": hit.query, "parts": to_json(hit.parts)}
+    own = {"passage": hit.passage.id, "score": hit.score, "rank": hit.rank}
+    return {**own, **{name: value for name, value in rest.items() if value}}
+
+
+def _hit_from_json(value: Mapping[str, Any], passages: Mapping[str, Passage]) -> Hit:
+    parts = {name: Part(**part) for name, part in value.get("parts", {}).items()}
+    return Hit(
+        passages[value["passage"]], value["score"], value["rank"], value.get("query", ""), parts
     )
 
 
@@ -159,6 +185,7 @@ def _box(value: Any) -> Box | None:
 _ANSWER_FIELDS = frozenset(each.name for each in fields(Answer)) - {
     "selection",
     "citations",
+    "excluded",
     "near_duplicates",
 }
 

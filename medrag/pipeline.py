@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -14,7 +14,7 @@ from medrag.errors import MedragError
 from medrag.identity import load_key, pseudonym
 from medrag.images import asked_parts, hamming, identified
 from medrag.protocols import Answerer, Retriever, Selector
-from medrag.records import Answer, Filter, Hit, ImageRef, Question, QuestionRegion
+from medrag.records import Answer, Filter, Hit, ImageRef, Question, QuestionRegion, Selection
 
 # Bits of 64 in which the perceptual hashes of two pictures may differ to be called near-duplicates.
 # Of 285 radiographs, CT, smears and textbook figures, copies at half size or saved anew as JPEG
@@ -23,6 +23,21 @@ from medrag.records import Answer, Filter, Hit, ImageRef, Question, QuestionRegi
 NEAR_DUPLICATE_BITS = 8
 
 _NAMESPACE = UUID("6d656472-6167-5a00-8000-000000000003")
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """A prepared question and what was selected for it: all that answering needs.
+
+    Attributes:
+        excluded: hits that the guard removed.
+        seconds: by stage, so far.
+    """
+
+    question: Question
+    selection: Selection
+    excluded: tuple[Hit, ...] = ()
+    seconds: Mapping[str, float] = field(default_factory=dict, hash=False)
 
 
 class Pipeline:
@@ -41,6 +56,7 @@ class Pipeline:
         check_key: called with the key when a question names a subject or a study; raises if the
             library was built with another, as the guard would then not know its patients.
         index: what the hits come from, for those who draw their pictures; not used here.
+        identity: what the answers depend on, as JSON values (recipe, index); not used here.
 
     Raises:
         ValueError: if k is below 1.
@@ -58,6 +74,7 @@ class Pipeline:
         key: bytes | None = None,
         check_key: Callable[[bytes], None] | None = None,
         index: Any = None,
+        identity: Mapping[str, Any] | None = None,
     ) -> None:
         if k < 1:
             raise ValueError(f"k must be at least 1, got {k}")
@@ -70,6 +87,7 @@ class Pipeline:
         self.key = key
         self.check_key = check_key
         self.index = index
+        self.identity = dict(identity or {})
 
     def answer(self, question: Question, *, allow: Filter | None = None) -> Answer:
         """Answer one question; see `answer_all`."""
@@ -96,29 +114,74 @@ class Pipeline:
                 answered then.
             ValueError: if the subject or study of a question is blank.
         """
+        return self.answer_selected(self.select_all(questions, allow=allow))
+
+    def select_all(
+        self, questions: Sequence[Question], *, allow: Filter | None = None
+    ) -> list[Selected]:
+        """Do the first half of `answer_all`: prepare, retrieve and select."""
         clock = _Clock()
         with clock.stage("prepare"):
-            questions = prepared(questions, self._checked_key(questions))
-            filters = [self._filter(question, allow) for question in questions]
+            ready = self.prepared(questions)
+        seconds = clock.shared(len(ready))
+        return [
+            replace(each, seconds={**seconds, **each.seconds})
+            for each in self.select(ready, allow=allow)
+        ]
+
+    def prepared(self, questions: Sequence[Question]) -> list[Question]:
+        """Make questions ready to be asked; see `prepared` for what that is and may raise."""
+        return prepared(questions, self._checked_key(questions))
+
+    def select(
+        self,
+        questions: Sequence[Question],
+        *,
+        allow: Filter | None = None,
+        guard: bool | None = None,
+        about: Sequence[Question] | None = None,
+    ) -> list[Selected]:
+        """Retrieve and select for prepared questions.
+
+        Args:
+            guard: another setting than the pipeline's own.
+            about: the questions that the guard is for, where others are asked in their place (the
+                same without its pictures, say).
+        """
+        clock = _Clock()
+        guard = self.guard if guard is None else guard
+        allowed = self.allow if allow is None else allow
+        filters = [guarded(q, allowed) if guard else allowed for q in about or questions]
         with clock.stage("retrieve"):
             rankings = self.retriever.retrieve(questions, self.k, filters)
         with clock.stage("guard"):
-            excluded = self._excluded(questions, filters, allow)
+            excluded = self._excluded(questions, filters if guard else [], allowed)
         with clock.stage("select"):
             selections = [
                 self.selector.select(q, r) for q, r in zip(questions, rankings, strict=True)
             ]
-        with clock.stage("answer"):
-            answers = self.answerer.answer(questions, selections)
         seconds = clock.shared(len(questions))
+        return [
+            Selected(question, selection, excluded.get(i, ()), seconds)
+            for i, (question, selection) in enumerate(zip(questions, selections, strict=True))
+        ]
+
+    def answer_selected(self, selected: Sequence[Selected]) -> list[Answer]:
+        """Do the second half of `answer_all`: answer from what was selected."""
+        clock = _Clock()
+        with clock.stage("answer"):
+            answers = self.answerer.answer(
+                [each.question for each in selected], [each.selection for each in selected]
+            )
+        seconds = clock.shared(len(selected))
         return [
             replace(
                 answer,
-                excluded=removed,
+                excluded=each.excluded,
                 near_duplicates=near_duplicates(answer.question, answer.selection.kept),
-                timings={**seconds, **answer.timings},
+                timings={**each.seconds, **seconds, **answer.timings},
             )
-            for answer, removed in zip(answers, excluded, strict=True)
+            for answer, each in zip(answers, selected, strict=True)
         ]
 
     def _checked_key(self, questions: Sequence[Question]) -> bytes | None:
@@ -130,23 +193,20 @@ class Pipeline:
             self.check_key(key)
         return key
 
-    def _filter(self, question: Question, allow: Filter | None) -> Filter:
-        allowed = self.allow if allow is None else allow
-        return guarded(question, allowed) if self.guard else allowed
-
     def _excluded(
-        self, questions: Sequence[Question], filters: Sequence[Filter], allow: Filter | None
-    ) -> list[tuple[Hit, ...]]:
+        self, questions: Sequence[Question], filters: Sequence[Filter], allowed: Filter
+    ) -> dict[int, tuple[Hit, ...]]:
         """Find what the guard removed, by asking again without it where it could remove a hit."""
-        found: list[tuple[Hit, ...]] = [() for _ in questions]
-        asked = [i for i, wanted in enumerate(filters) if self.guard and _guards(wanted)]
+        asked = [i for i, wanted in enumerate(filters) if _guards(wanted)]
         if not asked:
-            return found
-        open_filters = [self.allow if allow is None else allow for _ in asked]
-        rankings = self.retriever.retrieve([questions[i] for i in asked], self.k, open_filters)
-        for i, ranking in zip(asked, rankings, strict=True):
-            found[i] = tuple(hit for hit in ranking if violates(hit, filters[i]))
-        return found
+            return {}
+        rankings = self.retriever.retrieve(
+            [questions[i] for i in asked], self.k, [allowed for _ in asked]
+        )
+        return {
+            i: tuple(hit for hit in ranking if violates(hit, filters[i]))
+            for i, ranking in zip(asked, rankings, strict=True)
+        }
 
 
 def prepared(questions: Sequence[Question], key: bytes | None = None) -> list[Question]:

@@ -6,15 +6,34 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medrag.codec import passage_from_json, skipped_from_json, to_json
+from medrag.codec import (
+    answer_from_json,
+    answer_to_json,
+    cited_passages,
+    passage_from_json,
+    record_from_json,
+    skipped_from_json,
+    to_json,
+)
 from medrag.records import (
     KINDS,
+    Answer,
+    Citation,
+    Claim,
     Filter,
+    Hit,
     ImageRef,
+    Item,
+    Part,
     Passage,
+    Question,
+    QuestionRegion,
     Region,
+    Selection,
     Skipped,
     Source,
+    Turn,
+    Usage,
     passage_id,
 )
 
@@ -63,3 +82,61 @@ def test_an_id_depends_on_place_and_content_and_on_no_file_hash() -> None:
     assert passage_id("text", source, "lung") == passage_id("text", again, "lung")
     assert passage_id("text", source, "lung") != passage_id("text", source, "heart")
     assert passage_id("text", source, "lung") != passage_id("text", source, "lung", place="line 2")
+
+
+questions = st.builds(
+    Question, text=texts, images=st.lists(images, max_size=2).map(tuple), id=texts,
+    options=st.lists(texts, max_size=3).map(tuple), domain=maybe, subject=maybe, study=maybe,
+    time=maybe, history=st.lists(st.builds(Turn, texts, texts), max_size=2).map(tuple),
+    regions=st.lists(st.builds(QuestionRegion, image=st.integers(0, 3), box=boxes, name=maybe),
+                     max_size=2).map(tuple),
+)  # fmt: skip
+items = st.builds(
+    Item, id=texts, question=questions, references=st.lists(texts, max_size=2).map(tuple),
+    kind=st.sampled_from(["yes_no", "choice", "text"]), closed=st.booleans(), cluster=maybe,
+    fields=st.dictionaries(texts, texts | st.integers(), max_size=2),
+)  # fmt: skip
+
+
+@st.composite
+def answers(draw: st.DrawFn) -> Answer:
+    """Answers as a pipeline gives them: what is cited, and what looks alike, is in the evidence."""
+    found = draw(st.lists(passages, max_size=3, unique_by=lambda passage: passage.id))
+    kept = tuple(
+        Hit(passage, draw(numbers), rank, "q", {"lexical": Part(rank, 0.5)})
+        for rank, passage in enumerate(found, start=1)
+    )
+    cited = draw(st.sets(st.sampled_from(range(1, len(kept) + 1)))) if kept else set()
+    return Answer(
+        draw(questions),
+        draw(texts),
+        claims=(Claim("a", tuple(sorted(cited)), "supported", 0.5),),
+        citations=tuple(Citation(n, kept[n - 1].passage, kept[n - 1].score) for n in sorted(cited)),
+        selection=Selection(kept, (), "top 3", draw(st.booleans())),
+        excluded=kept[:1],
+        near_duplicates=kept[-1:],
+        confidence=draw(st.none() | numbers),
+        usage=Usage(3, None),
+        prompt=("Read this:", *draw(st.lists(images, max_size=1))),
+        option_scores=(-0.5, -1.5),
+        timings={"answer": 0.25},
+        trace=({"step": 1},),
+    )
+
+
+@given(items)
+def test_an_item_survives(item: Item) -> None:
+    assert record_from_json(Item, json.loads(json.dumps(to_json(item)))) == item
+
+
+@given(answers())
+def test_an_answer_survives_with_its_evidence(answer: Answer) -> None:
+    passages = {passage.id: passage for passage in cited_passages(answer)}
+    assert answer_from_json(json.loads(json.dumps(answer_to_json(answer))), passages) == answer
+
+
+def test_the_json_of_an_answer_names_passages_and_does_not_repeat_them() -> None:
+    passage = Passage("p", "text", "words of the passage", Source("c", "d", "0"))
+    answer = Answer(Question("?"), "words", selection=Selection((Hit(passage, 1.0, 1),)))
+    assert list(cited_passages(answer)) == [passage]
+    assert "words of the passage" not in json.dumps(answer_to_json(answer))

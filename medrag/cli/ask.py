@@ -103,7 +103,7 @@ def ask(
 ) -> None:
     """Answer a question from an index, with citations."""
     question = _question(text, image or (), option or (), subject, study, time)
-    _need_folder(html)
+    need_folder(html)
     from medrag.config import load_pipeline
 
     settings = ({} if k is None else {"k": k}) | ({"guard": False} if no_guard else {})
@@ -231,7 +231,7 @@ def _need_name(hint: str, value: str | None) -> None:
         raise typer.BadParameter("is blank; leave it out if there is none", param_hint=hint)
 
 
-def _need_folder(page: Path | None) -> None:
+def need_folder(page: Path | None) -> None:
     """Refuse a page that cannot be written before the question is answered."""
     if page is not None and (page.is_dir() or not page.absolute().parent.is_dir()):
         problem = "is a folder" if page.is_dir() else "lies in a folder that does not exist"

@@ -1,6 +1,6 @@
 """What scoring a run gives: estimates by arm, and what they rest on. Records only."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -116,7 +116,7 @@ class Scores:
     Attributes:
         headline: names of the measures that stand for the run, the first counting most.
         arms: the arms of the run, "context" first; floors are arms whose name begins "floor:".
-        rows: of all arms, in the order of the items.
+        rows: of all items in order, and of each item by arm.
         problems: what a reader of the numbers must know, in sentences.
     """
 
@@ -130,5 +130,5 @@ class Scores:
     arms: tuple[ArmScores, ...]
     curves: Curves | None = None
     diagnostics: Diagnostics = Diagnostics()
-    rows: tuple[ScoreRow, ...] = ()
+    rows: Sequence[ScoreRow] = ()
     problems: tuple[str, ...] = ()

@@ -3,6 +3,7 @@
     RUN/
       manifest.json   what the answers depend on; a run goes on only under the same
       items.jsonl     the benchmark's rows with their references, one a line
+      passages.jsonl  every passage that an answer names, once
       answers.jsonl   one line for each item and arm: {"item", "arm", "answer"}
 
 Answering is costly and scoring is not: everything after a run reads these files alone.
@@ -12,14 +13,17 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
-from medrag.codec import answer_from_json, record_from_json
+from medrag.codec import answer_from_json, passage_from_json, record_from_json
 from medrag.errors import EvaluationError
-from medrag.records import Answer, Item
+from medrag.records import Answer, Item, Passage
 
 FORMAT = 1
-MANIFEST, ITEMS, ANSWERS = "manifest.json", "items.jsonl", "answers.jsonl"
+MANIFEST, ITEMS = "manifest.json", "items.jsonl"
+PASSAGES, ANSWERS = "passages.jsonl", "answers.jsonl"
+# Passages that are kept in memory while answers are read: some 20 MB of a textbook's.
+_KEPT = 10_000
 # What a line may fail with if a program or a person wrote something else.
 BROKEN = (ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError)
 
@@ -45,22 +49,33 @@ class Run:
     manifest: Mapping[str, Any]
     items: Mapping[str, Item]
 
-    def answers(self) -> Iterator[Answered]:
+    def answers(self, *, prompts: bool = False) -> Iterator[Answered]:
         """Read the answers one by one, in the order in which they were written.
 
         A last line that was cut short is left out.
+
+        Args:
+            prompts: whether to read the prompts as well, which scoring has no use for.
 
         Raises:
             EvaluationError: if another line is broken, answers no item of the run, or answers an
                 item a second time for an arm; names the line.
         """
         path = self.folder / ANSWERS
+        with WrittenPassages(self.folder / PASSAGES) as passages:
+            yield from self._read(path, passages, prompts)
+
+    def _read(
+        self, path: Path, passages: Mapping[str, Passage], prompts: bool
+    ) -> Iterator[Answered]:
         seen: set[tuple[str, str]] = set()
-        for number, line in _whole_lines(path):
+        for number, line in whole_lines(path):
             try:
                 value = json.loads(line)
                 item, arm = value["item"], value["arm"]
-                answered = Answered(item, arm, answer_from_json(value["answer"]))
+                if not prompts:
+                    value["answer"].pop("prompt", None)
+                answered = Answered(item, arm, answer_from_json(value["answer"], passages))
             except BROKEN as error:
                 raise EvaluationError(
                     f"{path}, line {number}: no answer of a run ({type(error).__name__}: {error}); "
@@ -94,7 +109,7 @@ def open_run(folder: Path) -> Run:
     manifest = read_manifest(folder)
     items: dict[str, Item] = {}
     path = folder / ITEMS
-    for number, line in _whole_lines(path):
+    for number, line in whole_lines(path):
         try:
             item = record_from_json(Item, json.loads(line))
         except BROKEN as error:
@@ -135,11 +150,71 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return manifest
 
 
-def _whole_lines(path: Path) -> Iterator[tuple[int, str]]:
+class WrittenPassages(Mapping[str, Passage]):
+    """The passages of a run by id, read from their file when they are asked for.
+
+    Only where each stands is held, and those used last. Use it as a context manager.
+
+    Raises:
+        EvaluationError: if a line is no passage, or the file is missing.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._places: dict[str, int] = {}
+        self._known: dict[str, Passage] = {}
+        self._stream: BinaryIO | None = None
+
+    def __enter__(self) -> "WrittenPassages":
+        self._places = passage_places(self._path)
+        self._stream = self._path.open("rb") if self._path.is_file() else None
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._stream is not None:
+            self._stream.close()
+
+    def __getitem__(self, name: str) -> Passage:
+        if name not in self._known:
+            if self._stream is None:
+                raise KeyError(name)
+            if len(self._known) >= _KEPT:
+                self._known.clear()
+            self._stream.seek(self._places[name])
+            self._known[name] = passage_from_json(json.loads(self._stream.readline()))
+        return self._known[name]
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+
+def passage_places(path: Path) -> dict[str, int]:
+    """Find where the line of each passage begins, in bytes; none if there is no file.
+
+    Raises:
+        EvaluationError: if a line is no passage.
+    """
+    places: dict[str, int] = {}
+    start = 0
+    for number, line in whole_lines(path) if path.is_file() else ():
+        try:
+            places[json.loads(line)["id"]] = start
+        except BROKEN as error:
+            raise EvaluationError(
+                f"{path}, line {number}: no passage; run again into a new folder"
+            ) from error
+        start += len(line)
+    return places
+
+
+def whole_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """Give number and text of each line; a last one without an end was cut short."""
     if not path.is_file():
         raise EvaluationError(f"{path} is missing; run again")
-    with path.open(encoding="utf-8", newline="\n") as stream:
+    with path.open("rb") as stream:
         for number, line in enumerate(stream, start=1):
-            if line.endswith("\n") and line.strip():
+            if line.endswith(b"\n"):
                 yield number, line

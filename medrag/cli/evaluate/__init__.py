@@ -1,0 +1,19 @@
+"""`medrag eval`: answer benchmarks, score, compare and report; measure retrieval."""
+
+import typer
+
+from medrag.cli.evaluate import benchmarks, compare, ragas, report, retrieval, run, score
+
+app = typer.Typer(
+    help="Answer benchmarks, score, compare and report; measure retrieval.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.command("run")(run.run)
+app.command("score")(score.score)
+app.command("compare")(compare.compare)
+app.command("report")(report.report)
+app.command("retrieval")(retrieval.retrieval)
+app.command("ragas")(ragas.ragas)
+app.command("benchmarks")(benchmarks.benchmarks)
+app.command("fetch")(benchmarks.fetch)

@@ -1,0 +1,146 @@
+"""`medrag eval compare`: two runs, or two arms of one, on the same items."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from medrag.cli.evaluate.options import (
+    AsJson,
+    Faithful,
+    ProtocolName,
+    Seed,
+    protocol_of,
+)
+from medrag.cli.evaluate.score import known
+from medrag.cli.output import message, show, show_json, table
+
+if TYPE_CHECKING:
+    from medrag.codec import Json
+    from medrag.evaluation.compare import Comparison, Side
+
+_SIDE = "The folder of a run; RUN@ARM names an arm other than context."
+
+
+def compare(
+    a: Annotated[str, typer.Argument(metavar="RUN[@ARM]", help=_SIDE)],
+    b: Annotated[str, typer.Argument(metavar="RUN[@ARM]", help="What is compared with it.")],
+    protocol: ProtocolName = None,
+    faithful: Faithful = False,
+    measure: Annotated[
+        list[str] | None,
+        typer.Option(metavar="<str>", help="A further measure, such as token_f1; may repeat."),
+    ] = None,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Tell whether b differs from a, and what a set of this size could show."""
+    from medrag.evaluation.compare import compare_runs
+
+    first, second = _side(a), _side(b)
+    chosen = protocol_of(first.run, protocol, faithful=faithful)
+    try:
+        found = compare_runs(first, second, chosen, measures=measure or (), seed=seed)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--measure") from error
+    if as_json:
+        show_json(comparison_json(found))
+    else:
+        _show(found)
+
+
+def comparison_json(found: "Comparison") -> "Json":
+    """{"a", "b", "measures": {name: {...}}, "n_items", "detectable", "too_small", ...}."""
+    return {
+        "a": found.a,
+        "b": found.b,
+        "n_items": found.n_items,
+        "n_clusters": found.n_clusters,
+        "measures": {
+            one.measure: {
+                "a": known(one.difference.a),
+                "b": known(one.difference.b),
+                "difference": known(one.difference.difference),
+                "low": known(one.difference.interval.low),
+                "high": known(one.difference.interval.high),
+                "p": known(one.difference.p),
+                "adjusted_p": known(one.adjusted_p),
+                "n": one.difference.n,
+                "mcnemar": None
+                if one.counts is None
+                else {
+                    "only_a": one.counts.only_a,
+                    "only_b": one.counts.only_b,
+                    "p": one.counts.p,
+                },
+            }
+            for one in found.measures
+        },
+        "discordant": found.discordant,
+        "minimum_detectable_difference": known(found.detectable),
+        "too_small": found.too_small,
+        "needed": found.needed,
+        "fixed": list(found.flow.fixed),
+        "broken": list(found.flow.broken),
+    }
+
+
+def _side(text: str) -> "Side":
+    """Read RUN@ARM; a folder whose name holds an @ is taken as it is."""
+    from medrag.evaluation.arms import CONTEXT
+    from medrag.evaluation.compare import Side
+    from medrag.evaluation.runs import open_run
+
+    folder, _, arm = text.rpartition("@")
+    if not folder or Path(text).is_dir():
+        folder, arm = text, ""
+    run = open_run(Path(folder))
+    if not arm:
+        arm = CONTEXT if CONTEXT in run.arms else run.arms[0]
+    return Side(run, arm, f"{Path(folder).name}@{arm}")
+
+
+def _show(found: "Comparison") -> None:
+    show(f"{found.b} beside {found.a}: {found.n_items} items in {found.n_clusters} clusters")
+    head = ["measure", found.a, found.b, "difference", "p", "p (Holm)", "only a / only b"]
+    rows = [head]
+    for one in found.measures:
+        difference = one.difference
+        low, high = difference.interval
+        rows.append(
+            [
+                one.measure,
+                f"{difference.a:.3f}",
+                f"{difference.b:.3f}",
+                f"{difference.difference:+.3f} [{low:+.3f}, {high:+.3f}]",
+                _p(difference.p),
+                _p(one.adjusted_p),
+                _counts(one.counts),
+            ]
+        )
+    show(table(rows))
+    show("p: paired permutation test, whole clusters swapped; intervals by bootstrap over clusters")
+    if found.detectable == found.detectable:
+        show(
+            f"minimum detectable difference (power 0.8, level 0.05): {found.detectable:.3f}, with "
+            f"{found.discordant:.1%} of the items right in one run only"
+        )
+    else:
+        show("minimum detectable difference: none; a set this small finds no difference at all")
+    if found.too_small:
+        message(
+            f"this set is too small to compare systems on: about {found.needed} such items would "
+            "find a difference of 0.10"
+        )
+
+
+def _counts(counts: object) -> str:
+    from medrag.evaluation.statistics import McNemar
+
+    if not isinstance(counts, McNemar):
+        return ""
+    return f"{counts.only_a} / {counts.only_b} (McNemar {_p(counts.p)})"
+
+
+def _p(value: float) -> str:
+    return "<0.001" if value < 0.001 else f"{value:.3f}"

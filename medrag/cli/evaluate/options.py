@@ -1,0 +1,89 @@
+"""What several commands of `medrag eval` take, and how they find a protocol."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from medrag.evaluation.judging import Judge
+    from medrag.evaluation.runs import Run
+    from medrag.evaluation.scorers import Mode, ScoringProtocol
+
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")]
+Data = Annotated[Path, typer.Option(help="The folder with the benchmark's own files.")]
+Split = Annotated[str, typer.Option(help="The part of the benchmark to ask.")]
+Subset = Annotated[
+    bool,
+    typer.Option(
+        "--subset", help="Accept other counts than the benchmark's, and missing pictures."
+    ),
+]
+ProtocolName = Annotated[
+    str | None,
+    typer.Option(
+        "--protocol", metavar="<str>", help="How to score; the benchmark's own if left out."
+    ),
+]
+Faithful = Annotated[
+    bool,
+    typer.Option("--faithful", help="Score as the released scorer does, its defects included."),
+]
+JudgeUrl = Annotated[
+    str | None, typer.Option(help="An OpenAI-compatible server, for protocols that ask a judge.")
+]
+JudgeModel = Annotated[str | None, typer.Option(help="The model of that server.")]
+KeyVariable = Annotated[
+    str | None,
+    typer.Option(help="The environment variable that holds the server's key, if it needs one."),
+]
+Seed = Annotated[int, typer.Option(help="Of all that is drawn at random.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def protocol_of(
+    run: "Run",
+    name: str | None,
+    *,
+    faithful: bool,
+    judge: "Judge | None" = None,
+) -> "ScoringProtocol":
+    """Make the protocol that a run is scored by: the one named, or the benchmark's own."""
+    from medrag.config.place import unknown
+    from medrag.evaluation.benchmarks import known_benchmarks, read_card
+    from medrag.evaluation.scorers import PROTOCOLS, scoring_protocol
+
+    benchmark = run.manifest["benchmark"]["name"]
+    if name is None:
+        own = read_card(benchmark).protocols if benchmark in known_benchmarks() else ()
+        name = own[0] if own else "exact"
+    if name not in PROTOCOLS:
+        raise typer.BadParameter(unknown("protocol", name, PROTOCOLS), param_hint="--protocol")
+    mode: Mode = "faithful" if faithful else "corrected"
+    try:
+        return scoring_protocol(name, mode, judge=judge)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--protocol") from error
+
+
+def judge_of(
+    run: "Run", url: str | None, model: str | None, key_variable: str | None
+) -> "Judge | None":
+    """Make a judge of a server, or none; its replies are kept beside the run."""
+    if url is None and model is None:
+        return None
+    if url is None or model is None:
+        raise typer.BadParameter("a judge needs both --judge-url and --judge-model")
+    from medrag.evaluation.judging import CachedJudge
+    from medrag.verification.chat import ChatJudge
+
+    judge = ChatJudge(url=url, model=model, key_variable=key_variable)
+    return CachedJudge(judge=judge, path=run.folder / "judge.sqlite")
+
+
+def group_columns(run: "Run") -> tuple[str, ...]:
+    """Name the columns that results are broken down by: those of the benchmark's card."""
+    from medrag.evaluation.benchmarks import known_benchmarks, read_card
+
+    benchmark = run.manifest["benchmark"]["name"]
+    return tuple(read_card(benchmark).group_by) if benchmark in known_benchmarks() else ()

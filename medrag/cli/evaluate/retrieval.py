@@ -1,0 +1,203 @@
+"""`medrag eval retrieval`: measures of rankings on judged questions."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from medrag.cli.ask import Channels, check_names
+from medrag.cli.evaluate.score import known
+from medrag.cli.output import message, show, show_json, table
+from medrag.cli.progress import Bars
+
+if TYPE_CHECKING:
+    from medrag.config import Index
+    from medrag.evaluation.beir import RetrievalTask
+    from medrag.evaluation.rankings import RankingDifference
+    from medrag.evaluation.retrieval import RetrievalScores
+    from medrag.protocols import Retriever
+
+# Above this many passages the names of all documents are not gathered to look for missing ones.
+_FEW = 200_000
+
+Measures = Annotated[
+    list[str] | None, typer.Option(metavar="<str>", help="Such as nDCG@10; may repeat.")
+]
+
+
+def retrieval(
+    name: Annotated[str, typer.Argument(help="An index: a name under ./indexes, or a folder.")],
+    beir: Annotated[
+        Path | None, typer.Option(help="A folder with queries.jsonl and qrels/.")
+    ] = None,
+    benchmark: Annotated[
+        str | None, typer.Option(help="In place of --beir: a benchmark that names gold passages.")
+    ] = None,
+    data: Annotated[Path | None, typer.Option(help="The folder of that benchmark.")] = None,
+    split: Annotated[
+        str | None, typer.Option(help="A file of qrels/, or a split; test if there is one.")
+    ] = None,
+    channel: Channels = None,
+    pipeline: Annotated[
+        str | None, typer.Option(help="Retrieve as this pipeline does, instead of by channels.")
+    ] = None,
+    system: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CHANNEL[,CHANNEL]",
+            help="Channels to compare with those of another --system, pair by pair; may repeat.",
+        ),
+    ] = None,
+    measure: Measures = None,
+    same_id: Annotated[
+        bool, typer.Option("--drop-same-id", help="Leave out the document with the query's id.")
+    ] = False,
+    k: Annotated[int | None, typer.Option(min=1, help="Measure at this depth only.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Compare rankings with judgements, passages pooled to documents."""
+    _check_options(beir, benchmark, data, [bool(channel), bool(pipeline), bool(system)])
+    from medrag.config import open_index
+    from medrag.evaluation.retrieval import MEASURES, document_of, evaluate_retrieval
+
+    task = _task(beir, benchmark, data, split)
+    depths = (f"nDCG@{k}", f"Recall@{k}", f"MRR@{k}", f"Hit@{k}") if k else MEASURES
+    with open_index(name) as index, Bars() as bars:
+        passages = index.passages
+        documents = {document_of(p) for p in passages} if len(passages) <= _FEW else None
+        scores = {
+            called: evaluate_retrieval(
+                retriever,
+                task.questions,
+                task.qrels,
+                measures=tuple(measure or depths),
+                documents=documents,
+                drop_same_id=same_id,
+                progress=bars,
+            )
+            for called, retriever in _retrievers(index, channel, pipeline, system).items()
+        }
+    if system:
+        _tell_systems(scores, task.split, as_json=as_json)
+    elif as_json:
+        show_json(scores_json(scores[""]))
+    else:
+        _show(scores[""], task.split)
+
+
+def scores_json(scores: "RetrievalScores") -> dict[str, object]:
+    """{"n_queries", "measures": {name: mean}, "intervals": {name: [low, high]}, "n_missing"}."""
+    return {
+        "n_queries": scores.n_queries,
+        "measures": dict(scores.measures),
+        "intervals": {name: list(each)[:2] for name, each in scores.intervals.items()},
+        "n_missing": scores.n_missing,
+    }
+
+
+def _show(scores: "RetrievalScores", split: str) -> None:
+    show(f"{scores.n_queries} queries of {split}; 95% intervals by bootstrap")
+    rows = [
+        (name, f"{mean:.4f}", "[{:.4f}, {:.4f}]".format(*list(scores.intervals[name])[:2]))
+        for name, mean in scores.measures.items()
+    ]
+    show(table(rows))
+    if scores.n_missing:
+        message(f"{scores.n_missing} relevant documents are not in the index; they count as missed")
+
+
+def _tell_systems(scores: "Mapping[str, RetrievalScores]", split: str, *, as_json: bool) -> None:
+    """Print the systems, and what differs between each two."""
+    from medrag.evaluation.rankings import compare_rankings
+
+    differences = compare_rankings(scores, measures=list(next(iter(scores.values())).measures))
+    if as_json:
+        show_json(
+            {
+                "systems": {called: scores_json(each) for called, each in scores.items()},
+                "differences": [difference_json(each) for each in differences],
+            }
+        )
+        return
+    for called, each in scores.items():
+        show(called)
+        _show(each, split)
+    rows = [["measure", "from", "to", "difference", "p", "p (Holm)"]]
+    for change in differences:
+        low, high = change.difference.interval
+        told = f"{change.difference.difference:+.4f} [{low:+.4f}, {high:+.4f}]"
+        p, adjusted = f"{change.difference.p:.4f}", f"{change.adjusted_p:.4f}"
+        rows.append([change.measure, change.a, change.b, told, p, adjusted])
+    show("paired permutation tests over the same queries; Holm's correction over all rows")
+    show(table(rows))
+
+
+def difference_json(each: "RankingDifference") -> dict[str, object]:
+    """{"a", "b", "measure", "difference", "low", "high", "p", "adjusted_p", "n"}."""
+    low, high = each.difference.interval
+    return {
+        "a": each.a,
+        "b": each.b,
+        "measure": each.measure,
+        "difference": known(each.difference.difference),
+        "low": known(low),
+        "high": known(high),
+        "p": known(each.difference.p),
+        "adjusted_p": known(each.adjusted_p),
+        "n": each.difference.n,
+    }
+
+
+def _check_options(
+    beir: Path | None, benchmark: str | None, data: Path | None, ways: list[bool]
+) -> None:
+    if sum(ways) > 1:
+        raise typer.BadParameter("give --channel, --pipeline or --system, not two of them")
+    if (beir is None) == (benchmark is None):
+        raise typer.BadParameter("give --beir DIR, or --benchmark NAME with --data DIR")
+    if benchmark is not None and data is None:
+        raise typer.BadParameter("--benchmark needs --data, the folder of its files")
+
+
+def _task(
+    beir: Path | None, benchmark: str | None, data: Path | None, split: str | None
+) -> "RetrievalTask":
+    from medrag.evaluation.beir import RetrievalTask, load_beir
+
+    if beir is not None:
+        return load_beir(beir, split=split)
+    from medrag.errors import EvaluationError
+    from medrag.evaluation.benchmarks import load_benchmark
+
+    loaded = load_benchmark(str(benchmark), data or Path(), split=split or "test", subset=True)
+    judged = [item for item in loaded.items if item.gold_passages]
+    if not judged:
+        raise EvaluationError(
+            f"{benchmark} names no passages that hold its answers, so that nothing can be judged"
+        )
+    return RetrievalTask(
+        questions=tuple(replace(item.question, id=item.id) for item in judged),
+        qrels={item.id: dict.fromkeys(item.gold_passages, 1) for item in judged},
+        split=loaded.split,
+    )
+
+
+def _retrievers(
+    index: "Index", channels: list[str] | None, pipeline: str | None, systems: list[str] | None
+) -> "dict[str, Retriever]":
+    """Name the retrievers to measure; a single one has no name."""
+    if pipeline is not None:
+        from medrag.config import load_pipeline
+
+        return {"": load_pipeline(pipeline, index=index).retriever}
+    from medrag.retrieval.channels import ChannelsRetriever
+
+    chosen = {text: text.split(",") for text in systems} if systems else {"": channels}
+    for names in chosen.values():
+        check_names("channel", names, index.channels)
+    return {
+        called: ChannelsRetriever(rows=index.rows, channels=index.chosen(names))
+        for called, names in chosen.items()
+    }

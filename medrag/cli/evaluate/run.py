@@ -1,0 +1,116 @@
+"""`medrag eval run`: answer a benchmark onto disk."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from medrag.cli.ask import check_names
+from medrag.cli.evaluate.options import AsJson, Data, Seed, Split, Subset
+from medrag.cli.output import message, number, show, show_json
+from medrag.cli.progress import Bars
+
+if TYPE_CHECKING:
+    from medrag.evaluation.benchmarks import Benchmark
+    from medrag.pipeline import Pipeline
+    from medrag.records import Item
+
+_TRAINING = ("train", "training", "validate", "val", "dev")
+
+
+def run(
+    pipeline: Annotated[str, typer.Argument(help="A pipeline, such as sample, or a YAML file.")],
+    benchmark: Annotated[str, typer.Argument(help="A benchmark, or the YAML file of its card.")],
+    data: Data,
+    out: Annotated[Path, typer.Option(help="The folder of the run; an unfinished one goes on.")],
+    index: Annotated[
+        str | None, typer.Option(help="The index to ask, instead of the pipeline's own.")
+    ] = None,
+    split: Split = "test",
+    arm: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="<str>",
+            help="An arm, or all that make sense here; may repeat. context, if left out.",
+        ),
+    ] = None,
+    floors: Annotated[bool, typer.Option(help="Answer without looking, too.")] = True,
+    subset: Subset = False,
+    limit: Annotated[int | None, typer.Option(min=1, help="Items at most.")] = None,
+    batch: Annotated[int, typer.Option(min=1, help="Items answered together.")] = 32,
+    k: Annotated[int | None, typer.Option(min=1, help="Hits to retrieve.")] = None,
+    no_guard: Annotated[
+        bool, typer.Option("--no-guard", help="Let an item's own picture and patient count.")
+    ] = False,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Answer a benchmark, arm by arm; what was answered is never asked again."""
+    from medrag.config import load_pipeline
+    from medrag.evaluation.benchmarks import load_benchmark
+    from medrag.evaluation.run import run_benchmark
+
+    settings = ({} if k is None else {"k": k}) | ({"guard": False} if no_guard else {})
+    pictures = out / "extracted"
+    asked = load_benchmark(
+        benchmark, data, split=split, subset=subset, limit=limit, extracted=pictures
+    )
+    built = load_pipeline(pipeline, index=index, **settings)
+    names = _arms(arm, built, asked.items)
+    _tell(asked)
+    with Bars(lines=True) as bars:
+        made = run_benchmark(
+            built,
+            asked,
+            out,
+            arms=names,
+            floors=_floors(floors),
+            training=_training(asked, data, pictures) if floors else (),
+            seed=seed,
+            batch=batch,
+            progress=bars,
+        )
+    if as_json:
+        show_json({"run": str(out), "n_items": len(made.items), "arms": list(made.arms)})
+    else:
+        show(f"{out}: {number(len(made.items), 'item')}, {', '.join(made.arms)}")
+        message(f"next: medrag eval score {out}; medrag eval report {out} --html report.html")
+
+
+def _arms(given: list[str] | None, pipeline: "Pipeline", items: "Sequence[Item]") -> Sequence[str]:
+    from medrag.evaluation.arms import ARMS, CONTEXT, sensible_arms
+
+    check_names("arm", given, [*ARMS, "all"])
+    if given and "all" in given:
+        return sensible_arms(pipeline, items)
+    return list(dict.fromkeys(given or [CONTEXT]))
+
+
+def _floors(wanted: bool) -> Sequence[str]:
+    from medrag.evaluation.floors import FLOORS
+
+    return FLOORS if wanted else ()
+
+
+def _training(benchmark: "Benchmark", data: Path, pictures: Path) -> "Sequence[Item]":
+    """Read the items that floors learn from, if the folder holds a split of them."""
+    from medrag.errors import EvaluationError
+    from medrag.evaluation.benchmarks import load_benchmark
+
+    layouts = {layout.name: layout for layout in benchmark.card.layouts}
+    for split in _TRAINING:
+        if split == benchmark.split or split not in layouts[benchmark.layout].splits:
+            continue
+        try:
+            return load_benchmark(
+                benchmark.card.name, data, split=split, subset=True, extracted=pictures
+            ).items
+        except EvaluationError as error:
+            message(f"floors learn nothing from {split}: {error}")
+    return ()
+
+
+def _tell(benchmark: "Benchmark") -> None:
+    for problem in benchmark.problems:
+        message(f"{benchmark.name}: {problem}")

@@ -1,0 +1,285 @@
+"""Arms: the same items answered with other contexts or other pictures, to see what each gives.
+
+| arm | retrieval sees | the reader sees |
+|---|---|---|
+| context | the question | what the pipeline selects |
+| no_context | | no evidence |
+| random_context | | as many passages drawn at random |
+| oracle_context | | the passages that hold the answer; where the benchmark names none, what is found by asking with the right answer |
+| blank_image | the real picture | the same evidence, and a grey picture |
+| noise_image | the real picture | the same evidence, and a picture of noise |
+| text_only | the words | evidence for the words, and no picture |
+| no_guard | the question, its own picture and patient not kept out | what is selected then |
+"""  # noqa: E501 - a table
+
+import random
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medrag.errors import EvaluationError
+from medrag.evaluation.retrieval import document_of
+from medrag.images import identified, read_image
+from medrag.pipeline import Pipeline, Selected, guarded
+from medrag.records import Filter, Hit, ImageRef, Item, Passage, Question, Selection
+
+CONTEXT = "context"
+ARMS = (
+    CONTEXT, "no_context", "random_context", "oracle_context", "blank_image", "noise_image",
+    "text_only", "no_guard",
+)  # fmt: skip
+_PICTURED = frozenset({"blank_image", "noise_image", "text_only"})
+# The passages of a document that retrieval does not find come behind those that it does.
+_GOLD_DEPTH = 200
+_GREY, _SPREAD = 128, 64
+
+
+class Library(Protocol):
+    """What arms need of an index."""
+
+    def row_mask(self, wanted: Filter) -> NDArray[np.bool_]: ...
+    def passages_at(self, rows: Sequence[int]) -> list[Passage]: ...
+    def passages_where(self, wanted: Filter) -> Iterator[tuple[int, Passage]]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An item with what the pipeline selected for its question, ready to be answered."""
+
+    item: Item
+    selected: Selected
+
+
+class Arms:
+    """The arms of one run over one pipeline.
+
+    Args:
+        pipeline: answers the items; its index is needed for random and oracle context.
+        items: of the benchmark, to look up the passages that hold their answers.
+        names: of `ARMS`.
+        seed: of what is drawn at random; each item's draw depends on it and the item's id alone.
+        pictures: a folder for the pictures that stand in for real ones.
+
+    Raises:
+        ValueError: if a name is no arm.
+        EvaluationError: if an arm makes no sense for the items or the pipeline; says why.
+    """
+
+    def __init__(
+        self,
+        *,
+        pipeline: Pipeline,
+        items: Sequence[Item],
+        names: Sequence[str],
+        seed: int,
+        pictures: Path,
+    ) -> None:
+        check_arms(names, pipeline, items)
+        self.pipeline = pipeline
+        self.names = tuple(name for name in ARMS if name in names)
+        self.seed = seed
+        self._stand_ins = StandIns(folder=pictures, seed=seed)
+        needs_library = {"random_context", "oracle_context"} & set(names)
+        self._library: Library | None = pipeline.index.store if needs_library else None
+        self._gold: Mapping[str, Sequence[Passage]] = {}
+        if self._library is not None and "oracle_context" in names:
+            wanted = {name for item in items for name in item.gold_passages}
+            self._gold = gold_passages(self._library, wanted)
+        self._made: Mapping[str, Callable[[Sequence[Asked]], list[Selected]]] = {
+            CONTEXT: lambda asked: [each.selected for each in asked],
+            "no_context": self._without_context,
+            "random_context": self._with_random_context,
+            "oracle_context": self._with_gold,
+            "blank_image": lambda asked: self._with_pictures(asked, self._stand_ins.blank),
+            "noise_image": lambda asked: self._with_pictures(asked, self._stand_ins.noise),
+            "text_only": self._without_pictures,
+            "no_guard": self._without_guard,
+        }
+
+    def selected(self, name: str, asked: Sequence[Asked]) -> list[Selected]:
+        """Give what the reader reads in an arm, one for each item, in order."""
+        return self._made[name](asked)
+
+    def _without_context(self, asked: Sequence[Asked]) -> list[Selected]:
+        bare = Selection((), reason="no context, by the arm")
+        return [replace(each.selected, selection=bare, excluded=()) for each in asked]
+
+    def _with_random_context(self, asked: Sequence[Asked]) -> list[Selected]:
+        library = _needed(self._library)
+        return [self._random(each, library) for each in asked]
+
+    def _random(self, asked: Asked, library: Library) -> Selected:
+        """Draw as many passages as were kept, of those that the question may see."""
+        kept = asked.selected.selection.kept
+        rows = np.flatnonzero(library.row_mask(self._filter(asked.selected.question)))
+        draw = random.Random(f"{self.seed} {asked.item.id}")
+        chosen = draw.sample(range(len(rows)), min(len(kept), len(rows)))
+        passages = library.passages_at([int(rows[place]) for place in chosen])
+        hits = [Hit(passage, 0.0, rank) for rank, passage in enumerate(passages, start=1)]
+        selection = Selection(tuple(hits), reason="drawn at random, by the arm")
+        return replace(asked.selected, selection=selection, excluded=())
+
+    def _with_gold(self, asked: Sequence[Asked]) -> list[Selected]:
+        """Read the passages that hold the answer, or those found by asking with it."""
+        with_gold = [bool(self._gold_of(each.item)) for each in asked]
+        questions = [
+            each.selected.question if gold else _with_answer(each)
+            for each, gold in zip(asked, with_gold, strict=True)
+        ]
+        filters = [self._filter(each.selected.question) for each in asked]
+        depth = max(_GOLD_DEPTH, self.pipeline.k)
+        rankings = self.pipeline.retriever.retrieve(questions, depth, filters)
+        found = []
+        for each, gold, ranking in zip(asked, with_gold, rankings, strict=True):
+            hits = self._gold_first(each.item, ranking) if gold else ranking[: self.pipeline.k]
+            selection = self.pipeline.selector.select(each.selected.question, hits)
+            found.append(replace(each.selected, selection=selection, excluded=()))
+        return found
+
+    def _gold_of(self, item: Item) -> list[Passage]:
+        return [passage for name in item.gold_passages for passage in self._gold.get(name, ())]
+
+    def _gold_first(self, item: Item, ranking: Sequence[Hit]) -> list[Hit]:
+        gold = {passage.id: passage for passage in self._gold_of(item)}
+        hits = [hit for hit in ranking if hit.passage.id in gold]
+        seen = {hit.passage.id for hit in hits}
+        hits += [Hit(passage, 0.0, 0) for name, passage in gold.items() if name not in seen]
+        return [
+            replace(hit, rank=rank) for rank, hit in enumerate(hits[: self.pipeline.k], start=1)
+        ]
+
+    def _with_pictures(
+        self, asked: Sequence[Asked], stand_in: Callable[[ImageRef], ImageRef]
+    ) -> list[Selected]:
+        found = []
+        for each in asked:
+            question = each.selected.question
+            pictures = [image for image in question.images if isinstance(image, ImageRef)]
+            shown = replace(question, images=tuple(stand_in(image) for image in pictures))
+            found.append(replace(each.selected, question=shown))
+        return found
+
+    def _without_pictures(self, asked: Sequence[Asked]) -> list[Selected]:
+        questions = [each.selected.question for each in asked]
+        blind = [replace(question, images=(), regions=()) for question in questions]
+        # The guard is still about the picture that was taken away.
+        return self.pipeline.select(blind, about=questions)
+
+    def _without_guard(self, asked: Sequence[Asked]) -> list[Selected]:
+        return self.pipeline.select([each.selected.question for each in asked], guard=False)
+
+    def _filter(self, question: Question) -> Filter:
+        allow = self.pipeline.allow
+        return guarded(question, allow) if self.pipeline.guard else allow
+
+
+class StandIns:
+    """Pictures that show nothing, of the size of those they stand for; each size is made once."""
+
+    def __init__(self, *, folder: Path, seed: int) -> None:
+        self.folder = folder
+        self.seed = seed
+        self._sizes: dict[ImageRef, tuple[int, int]] = {}
+        self._made: dict[tuple[str, int, int], ImageRef] = {}
+
+    def blank(self, image: ImageRef) -> ImageRef:
+        """Give a picture of one grey."""
+        return self._stand_in("blank", image)
+
+    def noise(self, image: ImageRef) -> ImageRef:
+        """Give a picture of Gaussian noise: mean 128, standard deviation 64, cut to 0 to 255."""
+        return self._stand_in("noise", image)
+
+    def _stand_in(self, kind: str, image: ImageRef) -> ImageRef:
+        if image not in self._sizes:
+            height, width = read_image(image).shape[:2]
+            self._sizes[image] = (height, width)
+        key = (kind, *self._sizes[image])
+        if key not in self._made:
+            self._made[key] = self._written(*key)
+        return self._made[key]
+
+    def _written(self, kind: str, height: int, width: int) -> ImageRef:
+        from PIL import Image
+
+        pixels = np.full((height, width, 3), _GREY, dtype=np.uint8)
+        if kind == "noise":
+            drawn = np.random.default_rng(self.seed).normal(_GREY, _SPREAD, pixels.shape)
+            pixels = np.clip(drawn, 0, 255).astype(np.uint8)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.folder / f"{kind}-{width}x{height}.png"
+        if not path.is_file():
+            Image.fromarray(pixels).save(path)
+        return identified(ImageRef(str(path.absolute())))
+
+
+def check_arms(names: Collection[str], pipeline: Pipeline, items: Sequence[Item]) -> None:
+    """Refuse arms that do not exist, or that would be another arm under a wrong name."""
+    unknown = sorted(set(names) - set(ARMS))
+    if unknown:
+        raise ValueError(f"unknown arm {unknown[0]!r}; known are {', '.join(ARMS)}")
+    pictured = sorted(_PICTURED & set(names))
+    if pictured and not any(item.question.images for item in items):
+        raise EvaluationError(
+            f"the arm {pictured[0]!r} takes pictures away, but no question of the benchmark has one"
+        )
+    if "no_guard" in names and not pipeline.guard:
+        raise EvaluationError("the arm 'no_guard' is the pipeline itself, whose guard is off")
+    if {"random_context", "oracle_context"} & set(names) and pipeline.index is None:
+        raise EvaluationError(
+            "the arms random_context and oracle_context need the index: Pipeline(index=...)"
+        )
+
+
+def sensible_arms(pipeline: Pipeline, items: Sequence[Item]) -> tuple[str, ...]:
+    """List all arms that make sense for a pipeline and a benchmark."""
+    left_out: set[str] = set()
+    if not any(item.question.images for item in items):
+        left_out |= _PICTURED
+    if not pipeline.guard or not any(_guarded(item) for item in items):
+        left_out.add("no_guard")
+    if pipeline.index is None:
+        left_out |= {"random_context", "oracle_context"}
+    return tuple(name for name in ARMS if name not in left_out)
+
+
+def gold_passages(library: Library, wanted: Collection[str]) -> dict[str, list[Passage]]:
+    """Find passages by their id or by the name of their document, in one pass over the index.
+
+    Raises:
+        EvaluationError: if names are wanted and the index has none of them.
+    """
+    found: dict[str, list[Passage]] = {}
+    if not wanted:
+        return found
+    for _, passage in library.passages_where(Filter()):
+        for name in {passage.id, document_of(passage)} & set(wanted):
+            found.setdefault(name, []).append(passage)
+    if not found:
+        raise EvaluationError(
+            f"the index has none of the {len(wanted)} passages that hold the answers, such as "
+            f"{next(iter(wanted))!r}: it was built from other documents than the benchmark's, or "
+            "without their names (doc_id)"
+        )
+    return found
+
+
+def _guarded(item: Item) -> bool:
+    question = item.question
+    return bool(question.images or question.subject or question.study)
+
+
+def _with_answer(asked: Asked) -> Question:
+    question = asked.selected.question
+    told = "\n".join((question.text, *asked.item.references))
+    return replace(question, text=told, options=())
+
+
+def _needed(library: Library | None) -> Library:
+    if library is None:
+        raise ValueError("the arm was not among the names given")
+    return library

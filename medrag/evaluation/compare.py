@@ -1,0 +1,222 @@
+"""Two runs, or two arms of one, on the same items: what differs, and what the set could show."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medrag.errors import EvaluationError
+from medrag.evaluation.runs import Run
+from medrag.evaluation.scorers import ScoringProtocol
+from medrag.evaluation.scores import Flow
+from medrag.evaluation.scoring.columns import Columns, gather
+from medrag.evaluation.scoring.diagnostics import flow, is_right
+from medrag.evaluation.statistics import (
+    McNemar,
+    PairedDifference,
+    design_effect,
+    holm,
+    mcnemar,
+    mean_of,
+    minimum_detectable_difference,
+    paired,
+    sample_size,
+)
+from medrag.records import Item
+
+# A set that cannot tell this difference from none is too small to compare systems on.
+WORTH_FINDING = 0.10
+# Where two runs agree too often to tell how much others would differ, this much is taken for it.
+LEAST_DISCORDANT = 0.10
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One measure of two runs.
+
+    Attributes:
+        adjusted_p: p after Holm's correction over the measures compared together.
+        counts: items that only one run has right; None where the measure is not right or wrong.
+    """
+
+    measure: str
+    difference: PairedDifference
+    adjusted_p: float
+    counts: McNemar | None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two runs on the same items.
+
+    Attributes:
+        a, b: how the two are called.
+        measures: the headline first.
+        n_items, n_clusters: that both answered.
+        discordant: share of items that only one of the two has right, as observed.
+        detectable: the smallest difference in the share of right answers that the set would find
+            in 8 of 10 cases at level 0.05, if runs disagree on `discordant`, and on a tenth of the
+            items at least; nan if it would find none.
+        too_small: whether `detectable` is above 0.10.
+        needed: items like these that would find a difference of 0.10; None where that many are
+            here already, or cannot be told.
+        flow: which items changed.
+    """
+
+    a: str
+    b: str
+    measures: tuple[Compared, ...]
+    n_items: int
+    n_clusters: int
+    discordant: float
+    detectable: float
+    too_small: bool
+    needed: int | None
+    flow: Flow
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One arm of one run, and how it is called."""
+
+    run: Run
+    arm: str
+    name: str
+
+
+def compare_runs(
+    a: Side,
+    b: Side,
+    protocol: ScoringProtocol,
+    *,
+    measures: Sequence[str] = (),
+    seed: int = 0,
+    n_resamples: int = 2000,
+    n_permutations: int = 10_000,
+) -> Comparison:
+    """Compare two arms item by item; b minus a.
+
+    Args:
+        measures: besides the headline of the protocol.
+
+    Raises:
+        EvaluationError: if the two runs are not of the same items, an arm is not there, or no item
+            was answered by both.
+        ValueError: if a measure is unknown.
+    """
+    _check_same_items(a, b)
+    items = list(a.run.items.values())
+    first, second = _columns(a, protocol), _columns(b, protocol)
+    clusters = [item.cluster for item in items]
+    names = _measures(first, second, protocol.headline, measures)
+    differences = {
+        name: paired(
+            mean_of(first.values[name]),
+            mean_of(second.values[name]),
+            clusters,
+            seed=seed,
+            n_resamples=n_resamples,
+            n_permutations=n_permutations,
+        )
+        for name in names
+    }
+    adjusted = holm([differences[name].p for name in names])
+    compared = tuple(
+        Compared(name, differences[name], float(p), _counts(first, second, name))
+        for name, p in zip(names, adjusted, strict=True)
+    )
+    was, now = is_right(first), is_right(second)
+    return _comparison(a, b, compared, flow(first, second, items), (was, now), clusters)
+
+
+def _comparison(
+    a: Side,
+    b: Side,
+    compared: tuple[Compared, ...],
+    changed: Flow,
+    right: tuple[NDArray[np.float64], NDArray[np.float64]],
+    clusters: Sequence[str | None],
+) -> Comparison:
+    was, now = right
+    both = ~(np.isnan(was) | np.isnan(now))
+    n = int(both.sum())
+    if not n:
+        raise EvaluationError(f"no item that counts was answered by both {a.name} and {b.name}")
+    apart = np.where(both, now - was, np.nan)
+    discordant = float(np.mean(was[both] != now[both]))
+    assumed = max(discordant, LEAST_DISCORDANT)
+    # Where nothing differs, how the runs' right answers cluster stands for how differences would.
+    effect = design_effect(apart if discordant else np.where(both, was, np.nan), clusters)
+    effect = max(1.0, effect) if np.isfinite(effect) else 1.0
+    detectable = minimum_detectable_difference(n, assumed, design_effect=effect)
+    too_small = not detectable <= WORTH_FINDING
+    return Comparison(
+        a=a.name,
+        b=b.name,
+        measures=compared,
+        n_items=n,
+        n_clusters=_n_clusters(clusters, both),
+        discordant=discordant,
+        detectable=detectable,
+        too_small=too_small,
+        needed=sample_size(WORTH_FINDING, assumed, design_effect=effect) if too_small else None,
+        flow=changed,
+    )
+
+
+def _n_clusters(clusters: Sequence[str | None], counted: NDArray[np.bool_]) -> int:
+    return len({one or place for place, one in enumerate(clusters) if counted[place]})
+
+
+def _columns(side: Side, protocol: ScoringProtocol) -> Columns:
+    if side.arm not in side.run.arms:
+        raise EvaluationError(
+            f"{side.run.folder} has no arm {side.arm!r}; it has {', '.join(side.run.arms)}"
+        )
+    return gather(side.run, protocol, arms=(side.arm,)).columns[side.arm]
+
+
+def _check_same_items(a: Side, b: Side) -> None:
+    one, other = a.run, b.run
+    if one.folder == other.folder:
+        return
+    for key in ("name", "split"):
+        there, here = one.manifest["benchmark"][key], other.manifest["benchmark"][key]
+        if there != here:
+            raise EvaluationError(
+                f"{one.folder} is of {key} {there!r} and {other.folder} of {here!r}: only runs on "
+                "the same items can be compared"
+            )
+    differing = [name for name in {*one.items, *other.items} if not _same(one, other, name)]
+    if differing:
+        raise EvaluationError(
+            f"{one.folder} and {other.folder} differ in {len(differing)} items, such as "
+            f"{min(differing)!r}: only runs on the same items can be compared"
+        )
+
+
+def _same(one: Run, other: Run, name: str) -> bool:
+    a, b = one.items.get(name), other.items.get(name)
+    return a is not None and b is not None and _asked(a) == _asked(b)
+
+
+def _asked(item: Item) -> tuple[object, ...]:
+    return item.question.text, item.question.options, item.references, item.kind, item.cluster
+
+
+def _measures(
+    first: Columns, second: Columns, headline: Sequence[str], further: Sequence[str]
+) -> list[str]:
+    there = first.values.keys() & second.values.keys()
+    unknown = [name for name in further if name not in there]
+    if unknown:
+        raise ValueError(f"no measure {unknown[0]!r}; there are {', '.join(sorted(there))}")
+    names = [name for name in headline if name in there]
+    return list(dict.fromkeys([*names, *further]))
+
+
+def _counts(first: Columns, second: Columns, name: str) -> McNemar | None:
+    a, b = first.values[name], second.values[name]
+    known = np.concatenate([a[~np.isnan(a)], b[~np.isnan(b)]])
+    return mcnemar(a, b) if np.isin(known, (0.0, 1.0)).all() else None

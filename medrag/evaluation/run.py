@@ -1,0 +1,209 @@
+"""Answer a benchmark, arm by arm, onto disk: killed at any moment, it goes on where it stopped."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from medrag.errors import EvaluationError, MedragError
+from medrag.evaluation.arms import CONTEXT, Arms, Asked
+from medrag.evaluation.benchmarks import Benchmark
+from medrag.evaluation.floors import floor_answers, why_left_out
+from medrag.evaluation.memory import measure
+from medrag.evaluation.runs.manifest import LEFT_OUT, begin, finish, manifest_of
+from medrag.evaluation.runs.reading import Run, open_run
+from medrag.evaluation.runs.writing import Writer, anonymous, item_lines
+from medrag.indexing.lock import writing
+from medrag.pipeline import Pipeline
+from medrag.protocols import Progress
+from medrag.records import Answer, Item, Question
+
+FLOOR = "floor:"
+# Items after which a pipeline that never brought any context is told to be broken.
+_PATIENCE = 256
+_STAGE = "answering"
+
+
+def run_benchmark(
+    pipeline: Pipeline,
+    benchmark: Benchmark,
+    out: Path,
+    *,
+    arms: Sequence[str] = (CONTEXT,),
+    floors: Sequence[str] = (),
+    training: Sequence[Item] = (),
+    seed: int = 0,
+    batch: int = 32,
+    progress: Progress | None = None,
+) -> Run:
+    """Answer every item of a benchmark in every arm, and write each answer as it comes.
+
+    The same call on a folder that holds a part of the answers adds what is missing; nothing is
+    answered twice. Further arms and floors may be added later.
+
+    Args:
+        out: the folder of the run; made if it is not there.
+        arms: of `medrag.evaluation.arms.ARMS`.
+        floors: of `medrag.evaluation.floors.FLOORS`; one that cannot be made is left out and told
+            in the manifest's "notes".
+        training: items that floors learn from.
+        seed: of random contexts, noise and floors.
+        batch: items that are answered together.
+
+    Raises:
+        EvaluationError: if the folder holds a run of something else (says what differs), an arm
+            makes no sense here, or context is asked for and no item gets any.
+        IndexLockedError: if another process is writing to the folder.
+    """
+    if batch < 1:
+        raise ValueError(f"batch must be at least 1, got {batch}")
+    items = benchmark.items
+    with writing(out):
+        made = Arms(
+            pipeline=pipeline, items=items, names=arms, seed=seed, pictures=out / "pictures"
+        )
+        told = [*made.names, *(f"{FLOOR}{name}" for name in floors)]
+        lines = item_lines(items)
+        begin(out, manifest_of(pipeline, benchmark, lines, seed), lines, told)
+        writer = Writer(out)
+        notes = _write_floors(writer, items, floors, training, seed)
+        memory = _write_arms(writer, made, items, batch, progress)
+        finish(out, notes, memory)
+    return open_run(out)
+
+
+def _write_arms(
+    writer: Writer, arms: Arms, items: Sequence[Item], batch: int, progress: Progress | None
+) -> dict[str, int]:
+    """Answer what is missing; give the memory in use after each stage."""
+    memory: dict[str, int] = {}
+    left = sum((item.id, name) not in writer.done for item in items for name in arms.names)
+    if left:
+        _check_key(arms.pipeline, items)
+    if progress:
+        progress.start(_STAGE, left, "answers")
+    context = _ContextCheck(wanted=CONTEXT in arms.names)
+    for start in range(0, len(items), batch):
+        todo = _todo(items[start : start + batch], arms.names, writer.done)
+        if not todo:
+            continue
+        wanted = {item.id: item for several in todo.values() for item in several}
+        asked, unasked = _asked(arms.pipeline, list(wanted.values()))
+        measure(memory, "retrieve")
+        context.look(asked.values())
+        for name, several in todo.items():
+            _answer(writer, arms, name, [asked[one.id] for one in several if one.id in asked])
+            _fail(writer, name, [(one, unasked[one.id]) for one in several if one.id in unasked])
+            measure(memory, "answer")
+            if progress:
+                progress.advance(_STAGE, len(several))
+    if progress:
+        progress.finish(_STAGE)
+    context.close()
+    return memory
+
+
+def _todo(
+    items: Sequence[Item], arms: Sequence[str], done: set[tuple[str, str]]
+) -> dict[str, list[Item]]:
+    """List the items of a batch that are missing, by arm; arms that lack none are left out."""
+    missing = {name: [item for item in items if (item.id, name) not in done] for name in arms}
+    return {name: several for name, several in missing.items() if several}
+
+
+@dataclass(slots=True)
+class _ContextCheck:
+    """Refuses to go on with a pipeline that never brings any context."""
+
+    wanted: bool
+    n_items: int = 0
+    n_with: int = 0
+
+    def look(self, asked: Iterable[Asked]) -> None:
+        for each in asked:
+            self.n_items += 1
+            self.n_with += bool(each.selected.selection.kept)
+        if self.n_items >= _PATIENCE:
+            self.close()
+
+    def close(self) -> None:
+        if self.wanted and self.n_items and not self.n_with:
+            raise EvaluationError(
+                f"none of the {self.n_items} items asked so far got any context: retrieval is "
+                "asked for and brings nothing; look at one question with medrag ask, or run the "
+                "arm no_context alone"
+            )
+
+
+def _answer(writer: Writer, arms: Arms, name: str, asked: Sequence[Asked]) -> None:
+    if asked:
+        answers = arms.pipeline.answer_selected(arms.selected(name, asked))
+        writer.write(name, [each.item for each in asked], answers)
+
+
+def _fail(writer: Writer, name: str, failed: Sequence[tuple[Item, str]]) -> None:
+    """Write down the items whose question could not be asked."""
+    items = [anonymous(item) for item, _ in failed]
+    answers = [
+        Answer(item.question, "", error=error)
+        for item, (_, error) in zip(items, failed, strict=True)
+    ]
+    writer.write(name, items, answers)
+
+
+def _asked(pipeline: Pipeline, items: Sequence[Item]) -> tuple[dict[str, Asked], dict[str, str]]:
+    """Prepare and select for items.
+
+    Returns:
+        What can be asked, by item; and why not, for items whose picture cannot be read, say.
+    """
+    ready: list[tuple[Item, Question]] = []
+    failed: dict[str, str] = {}
+    try:
+        questions = pipeline.prepared([item.question for item in items])
+        ready = list(zip(items, questions, strict=True))
+    except MedragError:
+        # Once more one by one: a picture that cannot be read fails its own item alone.
+        for item in items:
+            try:
+                ready.append((item, pipeline.prepared([item.question])[0]))
+            except MedragError as error:
+                failed[item.id] = str(error)
+    selected = pipeline.select([question for _, question in ready])
+    asked = {item.id: Asked(item, each) for (item, _), each in zip(ready, selected, strict=True)}
+    return asked, failed
+
+
+def _check_key(pipeline: Pipeline, items: Sequence[Item]) -> None:
+    """Let a wrong key of pseudonyms stop the run at once, instead of failing item by item."""
+    names = [item.question for item in items if item.question.subject or item.question.study]
+    if names:
+        pipeline.prepared([replace(names[0], images=(), regions=())])
+
+
+def _write_floors(
+    writer: Writer,
+    items: Sequence[Item],
+    floors: Sequence[str],
+    training: Sequence[Item],
+    seed: int,
+) -> dict[str, str]:
+    """Write the answers of floors that are missing; give what is to be known of each."""
+    notes: dict[str, str] = {}
+    for name in floors:
+        arm = f"{FLOOR}{name}"
+        floor = floor_answers(name, items, training, seed=seed)
+        if floor is None:
+            notes[arm] = f"{LEFT_OUT}: {why_left_out(name, items, training)}"
+            continue
+        if floor.note:
+            notes[arm] = floor.note
+        missing = [place for place, item in enumerate(items) if (item.id, arm) not in writer.done]
+        shown = [anonymous(items[place]) for place in missing]
+        answers = [
+            Answer(
+                item.question, floor.texts[place], confidence=floor.confidences[place], model=arm
+            )
+            for item, place in zip(shown, missing, strict=True)
+        ]
+        writer.write(arm, shown, answers)
+    return notes

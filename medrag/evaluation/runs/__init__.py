@@ -1,0 +1,23 @@
+"""Runs on disk: reading, writing, and the manifest that says what the answers depend on."""
+
+from medrag.evaluation.runs.reading import (
+    ANSWERS,
+    ITEMS,
+    MANIFEST,
+    PASSAGES,
+    Answered,
+    Run,
+    open_run,
+    read_manifest,
+)
+
+__all__ = [
+    "ANSWERS",
+    "ITEMS",
+    "MANIFEST",
+    "PASSAGES",
+    "Answered",
+    "Run",
+    "open_run",
+    "read_manifest",
+]

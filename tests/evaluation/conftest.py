@@ -1,0 +1,23 @@
+"""One small index and its questions, made once for the tests of evaluation."""
+
+from pathlib import Path
+
+import pytest
+
+from medrag.config import Index
+from tests.evaluation.library import written_index, written_questions
+
+
+@pytest.fixture(scope="session")
+def small_index(tmp_path_factory: pytest.TempPathFactory) -> Index:
+    return written_index(tmp_path_factory.mktemp("small"))
+
+
+@pytest.fixture(scope="session")
+def small_questions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return written_questions(tmp_path_factory.mktemp("asked"))
+
+
+@pytest.fixture(scope="session")
+def pictured_questions(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return written_questions(tmp_path_factory.mktemp("pictured"), pictures=True)
