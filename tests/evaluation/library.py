@@ -1,6 +1,7 @@
 """A small library, questions about it, and a run: what tests of evaluation work on."""
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,10 @@ from PIL import Image
 
 from medrag.config import Index, build_index, load_pipeline
 from medrag.evaluation.benchmarks import Benchmark, load_benchmark
+from medrag.evaluation.runs import Run, open_run
+from medrag.evaluation.runs.writing import Writer, item_lines
 from medrag.pipeline import Pipeline
+from medrag.records import Answer, Item
 
 FACTS = {
     "lung": ("Pleural effusion", "A pleural effusion is fluid between the layers of the pleura."),
@@ -77,3 +81,26 @@ def loaded(folder: Path, split: str = "test") -> Benchmark:
 
 def pipeline_on(index: Index) -> Pipeline:
     return load_pipeline("sample", index=index)
+
+
+def written_run(
+    folder: Path, items: Sequence[Item], answers: Mapping[str, Sequence[Answer]]
+) -> Run:
+    """A run of given answers, by arm, in the order of the items."""
+    folder.mkdir(parents=True)
+    (folder / "items.jsonl").write_bytes(item_lines(items))
+    manifest = {
+        "format": 1,
+        "medrag": "0",
+        "benchmark": {"name": "made", "split": "test", "layout": "made"},
+        "n_items": len(items),
+        "arms": list(answers),
+        "notes": {},
+        "problems": [],
+        "memory": {},
+    }
+    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    writer = Writer(folder)
+    for arm, given in answers.items():
+        writer.write(arm, items, given)
+    return open_run(folder)
