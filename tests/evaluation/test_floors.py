@@ -118,8 +118,18 @@ def test_without_training_items_the_constant_comes_from_the_test_labels_and_says
     ]
     floor = made("constant", items, [])
     assert floor.texts == ("yes", "yes", "yes", "B. q", "")
-    assert "test labels: an upper bound" in floor.note
+    assert "learnt from the test labels themselves" in floor.note
     assert "no answer for 1 of kind text" in floor.note
+
+
+def test_without_training_items_no_choice_is_told_its_own_answer() -> None:
+    items = [
+        choice("a", "p|q", "q"),
+        choice("b", "r|s", "s"),
+        choice("c", "t|u", "t"),
+    ]
+    # B is right twice, A once: the constant is the letter, whatever is right of each.
+    assert made("constant", items, []).texts == ("B. q", "B. s", "B. u")
 
 
 # --- question
