@@ -82,6 +82,7 @@ class Arms:
         self.pipeline = pipeline
         self.names = tuple(name for name in ARMS if name in names)
         self.seed = seed
+        self._items = items
         self._stand_ins = StandIns(folder=pictures, seed=seed)
         needs_library = {"random_context", "oracle_context"} & set(names)
         self._library: Library | None = pipeline.index.store if needs_library else None
@@ -103,6 +104,17 @@ class Arms:
     def selected(self, name: str, asked: Sequence[Asked]) -> list[Selected]:
         """Give what the reader reads in an arm, one for each item, in order."""
         return self._made[name](asked)
+
+    @property
+    def notes(self) -> dict[str, str]:
+        """What a reader of the numbers must know of an arm."""
+        if "oracle_context" not in self.names:
+            return {}
+        n = sum(not self._gold_of(item) for item in self._items)
+        if not n:
+            return {}
+        told = f"{n} of {len(self._items)} items name no passage that the index has; for these the "
+        return {"oracle_context": f"{told}evidence was found by asking with the right answer"}
 
     def _without_context(self, asked: Sequence[Asked]) -> list[Selected]:
         bare = Selection((), reason="no context, by the arm")

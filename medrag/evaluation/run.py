@@ -67,7 +67,7 @@ def run_benchmark(
         writer = Writer(out)
         notes = _write_floors(writer, items, floors, training, seed)
         memory = _write_arms(writer, made, items, batch, progress)
-        finish(out, notes, memory)
+        finish(out, {**notes, **made.notes}, memory)
     return open_run(out)
 
 

@@ -95,9 +95,11 @@ def test_without_gold_the_oracle_asks_with_the_right_answer_and_answers_the_ques
     vague = replace(benchmark.items[2].question, text="Which disease is it?", options=())
     items = (replace(benchmark.items[2], question=vague, gold_passages=()),)
     given = asked(pipeline, items)
-    found = arms(pipeline, items, tmp_path).selected("oracle_context", given)
+    made = arms(pipeline, items, tmp_path)
+    found = made.selected("oracle_context", given)
     assert documents(found[0])[0] == "joint"
     assert found[0].question == given[0].selected.question
+    assert made.notes["oracle_context"].startswith("1 of 1 items name no passage")
 
 
 def test_an_index_without_any_gold_document_is_refused(

@@ -108,7 +108,9 @@ def test_an_answer_that_cannot_be_read_is_unparsed_and_told(run: Run, tmp_path: 
     changed = rewritten(run, tmp_path / "run", {"joint@context": {"text": "Or is it? Who knows."}})
     found = score_run(changed, scoring_protocol("exact"))
     assert arm(found, "context").states["unparsed"] == 1
-    assert any("context: 1 of 6 items were answered with what cannot" in p for p in found.problems)
+    assert any(
+        "what cannot be read, and counted as not right: 1 of context" in p for p in found.problems
+    )
 
 
 def test_a_failed_answer_is_counted_as_failed(run: Run, tmp_path: Path) -> None:
@@ -116,7 +118,7 @@ def test_a_failed_answer_is_counted_as_failed(run: Run, tmp_path: Path) -> None:
     changed = rewritten(run, tmp_path / "run", {"joint@context": failed})
     found = score_run(changed, scoring_protocol("exact"))
     assert arm(found, "context").states["failed"] == 1
-    assert any("context: 1 of 6 items failed" in problem for problem in found.problems)
+    assert any("failed, and counted as not right: 1 of context" in p for p in found.problems)
 
 
 def test_a_missing_answer_counts_nowhere_and_is_told(run: Run, tmp_path: Path) -> None:
@@ -124,7 +126,7 @@ def test_a_missing_answer_counts_nowhere_and_is_told(run: Run, tmp_path: Path) -
     found = score_run(changed, scoring_protocol("exact"))
     assert arm(found, "context").states["missing"] == 1
     assert arm(found, "context").measures["accuracy"].n == 5
-    assert any("context: 1 of 6 items are not answered yet" in each for each in found.problems)
+    assert any("not answered yet, and counted nowhere: 1 of context" in p for p in found.problems)
 
 
 def test_a_run_without_any_context_is_refused(run: Run, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """`medrag eval compare`: two runs, or two arms of one, on the same items."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -120,13 +121,13 @@ def _show(found: "Comparison") -> None:
         )
     show(table(rows))
     show("p: paired permutation test, whole clusters swapped; intervals by bootstrap over clusters")
-    if found.detectable == found.detectable:
-        show(
-            f"minimum detectable difference (power 0.8, level 0.05): {found.detectable:.3f}, with "
-            f"{found.discordant:.1%} of the items right in one run only"
-        )
-    else:
-        show("minimum detectable difference: none; a set this small finds no difference at all")
+    from medrag.evaluation.compare import LEAST_DISCORDANT
+
+    apart = f"{found.discordant:.1%} of the items are right in one of the two only"
+    if found.discordant < LEAST_DISCORDANT:
+        apart += f", {LEAST_DISCORDANT:.0%} are assumed"
+    smallest = "none" if math.isnan(found.detectable) else f"{found.detectable:.3f}"
+    show(f"minimum detectable difference (power 0.8, level 0.05): {smallest}; {apart}")
     if found.too_small:
         message(
             f"this set is too small to compare systems on: about {found.needed} such items would "

@@ -92,18 +92,18 @@ def _problems(run: Run, arms: dict[str, Columns]) -> list[str]:
     """Say what a reader of the numbers must know."""
     found = [str(problem) for problem in run.manifest["problems"]]
     found += [f"{arm}: {note}" for arm, note in run.manifest["notes"].items()]
-    n = len(run.items)
-    for name, columns in arms.items():
-        for state, verb in _STATES.items():
-            if count := columns.n_in(state):
-                found.append(f"{name}: {count} of {n} items {verb}")
+    for state, told in _STATES.items():
+        counts = {name: columns.n_in(state) for name, columns in arms.items()}
+        listed = ", ".join(f"{n} of {name}" for name, n in counts.items() if n)
+        if listed:
+            found.append(f"{told}: {listed} ({len(run.items)} items each)")
     if unanswered := [name for name in run.arms if name not in arms]:
         found.append(f"not answered at all: {', '.join(unanswered)}")
     return found
 
 
 _STATES: dict[State, str] = {
-    "missing": "are not answered yet and count nowhere",
-    "failed": "failed and count as not right",
-    "unparsed": "were answered with what cannot be read, and count as not right",
+    "missing": "not answered yet, and counted nowhere",
+    "failed": "failed, and counted as not right",
+    "unparsed": "answered with what cannot be read, and counted as not right",
 }

@@ -6,7 +6,7 @@ each cluster, and all measures of a run share the counts.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -31,10 +31,12 @@ class Statistic:
         sums: (n_items, s), what each item adds; a row with a nan does not count.
         value: (..., s) sums to (...) values; nan where undefined. A division by zero warns of
             nothing while it is called.
+        is_share: whether every item adds 0 or 1, so that the value is a share of the items.
     """
 
     sums: NDArray[np.float64]
     value: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+    is_share: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,8 @@ class WeightedStatistic:
 def mean_of(values: ArrayLike) -> Statistic:
     """Make the mean of (n_items,) values a statistic; an item of value nan does not count."""
     given = np.asarray(values, dtype=np.float64)
-    return ratio_of(given, np.ones_like(given))
+    made = ratio_of(given, np.ones_like(given))
+    return replace(made, is_share=bool(np.isin(given[~np.isnan(given)], (0, 1)).all()))
 
 
 def ratio_of(numerators: ArrayLike, denominators: ArrayLike) -> Statistic:
@@ -191,8 +194,11 @@ class Resamples:
                 once = np.ones((1, self.n_clusters))
                 value = float(self._of_counts({"": statistic})(once)[""][0])
         interval = (float("nan"), float("nan"))
-        if np.isfinite(value) and len(np.unique(self.codes[counted])) > 1:
+        n_clusters = len(np.unique(self.codes[counted]))
+        if np.isfinite(value) and n_clusters > 1:
             interval = percentiles(drawn, self.level)
+            if isinstance(statistic, Statistic) and statistic.is_share and value in (0, 1):
+                interval = _agreeing(value, n_clusters, self.level)
         return Estimate(value, *interval, n)
 
     def _at_once(self, statistics: Mapping[str, Statistic | WeightedStatistic]) -> int:
@@ -275,6 +281,12 @@ def percentiles(values: NDArray[np.float64], level: float) -> tuple[float, float
 def _split(kept: NDArray[np.uint8], at_once: int) -> Iterator[tuple[int, NDArray[np.uint8]]]:
     for start in range(0, len(kept), at_once):
         yield start, kept[start : start + at_once]
+
+
+def _agreeing(value: float, n: int, level: float) -> tuple[float, float]:
+    """Give the exact interval of a share of 0 or 1 among n."""
+    reach = ((1 - level) / 2) ** (1 / n)
+    return (reach, 1.0) if value else (0.0, 1 - reach)
 
 
 def _ratio(sums: NDArray[np.float64]) -> NDArray[np.float64]:

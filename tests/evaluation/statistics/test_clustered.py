@@ -192,3 +192,19 @@ def test_settings_out_of_range_are_refused(n_resamples: int, level: float) -> No
 def test_rows_of_unequal_length_are_refused() -> None:
     with pytest.raises(ValueError, match="equally long"):
         ratio_of([1.0], [1.0, 2.0])
+
+
+def test_a_share_of_all_or_none_has_the_exact_interval_of_its_clusters() -> None:
+    # Six clusters that all agree: (0.025)^(1/6) = 0.5407; two items a cluster change nothing.
+    clusters = [str(place // 2) for place in range(12)]
+    every = estimate(mean_of(np.ones(12)), clusters)
+    assert (every.value, every.high) == (1, 1)
+    assert every.low == pytest.approx(0.5407, abs=1e-4)
+    none = estimate(mean_of(np.zeros(12)), clusters)
+    assert (none.value, none.low) == (0, 0)
+    assert none.high == pytest.approx(1 - 0.5407, abs=1e-4)
+
+
+def test_a_mean_of_equal_numbers_that_are_no_share_keeps_its_point() -> None:
+    found = estimate(mean_of(np.full(6, 2.5)), [None] * 6)
+    assert (found.low, found.high) == (2.5, 2.5)
