@@ -1,1 +1,1 @@
-"""Measures of retrieval and answers."""
+"""Benchmarks, runs, protocols, measures and statistics: what answers are worth, told honestly."""
