@@ -104,7 +104,10 @@ class Selector(Protocol):
 
 
 class Generator(Protocol):
-    """Answer prompts with text that cites evidence by [n] markers. One generation per prompt."""
+    """Answer prompts with text that cites evidence by [n] markers. One generation per prompt.
+
+    A generator that never looks at the pictures of a prompt says `looks = False`.
+    """
 
     @property
     def name(self) -> str: ...

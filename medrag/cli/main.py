@@ -23,7 +23,9 @@ class Guarded(TyperGroup):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            message("interrupted; an index that was being written stays at its last good state")
+            message(
+                "interrupted; what is written stays whole, and the same command goes on from there"
+            )
             raise typer.Exit(130) from None
         except MedragError as error:
             if ctx.params.get("debug"):

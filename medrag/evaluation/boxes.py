@@ -2,7 +2,8 @@
 
 A box is (x0, y0, x1, y1), or (x0, y0, z0, x1, y1, z1) in space; coordinates grow to the right and
 down. An item with neither a reference nor a predicted box is right (1): nothing is there, and
-nothing was said to be; with one of the two only, it is wrong (0).
+nothing was said to be; with one of the two only, it is wrong (0). Whether an answer said so, or
+could not be read, is for the caller to tell.
 """
 
 from collections.abc import Callable, Sequence

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from medrag.errors import EvaluationError
 from medrag.evaluation.runs import Run
 from medrag.evaluation.scorers import ScoringProtocol
-from medrag.evaluation.scores import Flow
+from medrag.evaluation.scores import RIGHT, Flow
 from medrag.evaluation.scoring.columns import Columns, gather
-from medrag.evaluation.scoring.diagnostics import flow, is_right
+from medrag.evaluation.scoring.diagnostics import flow
 from medrag.evaluation.statistics import (
     McNemar,
     PairedDifference,
@@ -53,7 +53,9 @@ class Comparison:
     Attributes:
         a, b: how the two are called.
         measures: the headline first.
-        n_items, n_clusters: that both answered.
+        n_asked: items of the runs.
+        n_items, n_clusters: those that both answered and the first measure counts; what follows
+            is of these.
         discordant: share of items that only one of the two has right, as observed.
         detectable: the smallest difference in the share of right answers that the set would find
             in 8 of 10 cases at level 0.05, if runs disagree on `discordant`, and on a tenth of the
@@ -61,12 +63,13 @@ class Comparison:
         too_small: whether `detectable` is above 0.10.
         needed: items like these that would find a difference of 0.10; None where that many are
             here already, or cannot be told.
-        flow: which items changed.
+        flow: which items changed, each by the first headline measure that counts it.
     """
 
     a: str
     b: str
     measures: tuple[Compared, ...]
+    n_asked: int
     n_items: int
     n_clusters: int
     discordant: float
@@ -126,8 +129,12 @@ def compare_runs(
         Compared(name, differences[name], float(p), _counts(first, second, name))
         for name, p in zip(names, adjusted, strict=True)
     )
-    was, now = is_right(first), is_right(second)
-    return _comparison(a, b, compared, flow(first, second, items), (was, now), clusters)
+    if not names:
+        raise EvaluationError(
+            f"the protocol {protocol.name} counts no item that both {a.name} and {b.name} answered"
+        )
+    right = (_as_right(first.values[names[0]]), _as_right(second.values[names[0]]))
+    return _comparison(a, b, compared, flow(first, second, items), right, clusters)
 
 
 def _comparison(
@@ -155,6 +162,7 @@ def _comparison(
         a=a.name,
         b=b.name,
         measures=compared,
+        n_asked=len(clusters),
         n_items=n,
         n_clusters=_n_clusters(clusters, both),
         discordant=discordant,
@@ -163,6 +171,10 @@ def _comparison(
         needed=sample_size(WORTH_FINDING, assumed, design_effect=effect) if too_small else None,
         flow=changed,
     )
+
+
+def _as_right(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.where(np.isnan(values), np.nan, values >= RIGHT)
 
 
 def _n_clusters(clusters: Sequence[str | None], counted: NDArray[np.bool_]) -> int:

@@ -87,12 +87,7 @@ def score_vectors(
         gives a column that is never predicted a precision of 1, and counts its own averages among
         the columns; here the precision is 0, and they are not.
     """
-    given, right = _checked(predicted, tree, "predicted"), _checked(reference, tree, "reference")
-    if given.shape != right.shape:
-        raise ValueError(f"{len(given)} vectors are predicted, but the reference has {len(right)}")
-    if np.isnan(right).any():
-        raise ValueError("the reference must answer every column, but holds nan")
-    _check_consistent(right, tree)
+    given, right = _pair(predicted, reference, tree)
     enforced = enforce(given, tree)
     changed = (given != enforced) & ~(np.isnan(given) & np.isnan(enforced))
     resamples = Resamples(
@@ -100,9 +95,26 @@ def score_vectors(
         seed=seed,
         n_resamples=n_resamples,
     )
-    return HierarchyScores(
-        _scores(given, right, resamples), _scores(enforced, right, resamples), int(changed.sum())
+    raw, consistent = (
+        VectorScores(**resamples.estimates(_statistics(each, right))) for each in (given, enforced)
     )
+    return HierarchyScores(raw, consistent, int(changed.sum()))
+
+
+def vector_statistics(
+    predicted: ArrayLike, reference: ArrayLike, tree: AnswerTree
+) -> dict[str, Statistic]:
+    """Make the fields of `VectorScores` statistics over the reports, in their order.
+
+    By their names once parents decide over their children, and with "raw_" before them as
+    predicted.
+
+    Raises:
+        ValueError, EvaluationError: as `score_vectors`.
+    """
+    given, right = _pair(predicted, reference, tree)
+    raw = {f"raw_{name}": one for name, one in _statistics(given, right).items()}
+    return _statistics(enforce(given, tree), right) | raw
 
 
 def enforce(predicted: ArrayLike, tree: AnswerTree) -> NDArray[np.float64]:
@@ -162,6 +174,18 @@ def from_the_top(tree: AnswerTree) -> tuple[str, ...]:
     return tuple(sorted(tree.parents, key=lambda name: depths[name]))
 
 
+def _pair(
+    predicted: ArrayLike, reference: ArrayLike, tree: AnswerTree
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    given, right = _checked(predicted, tree, "predicted"), _checked(reference, tree, "reference")
+    if given.shape != right.shape:
+        raise ValueError(f"{len(given)} vectors are predicted, but the reference has {len(right)}")
+    if np.isnan(right).any():
+        raise ValueError("the reference must answer every column, but holds nan")
+    _check_consistent(right, tree)
+    return given, right
+
+
 def _checked(vectors: ArrayLike, tree: AnswerTree, what: str) -> NDArray[np.float64]:
     given = np.asarray(vectors, dtype=np.float64)
     if given.ndim != 2 or given.shape[1] != len(tree.columns):
@@ -186,22 +210,19 @@ def _check_consistent(reference: NDArray[np.float64], tree: AnswerTree) -> None:
             )
 
 
-def _scores(
-    given: NDArray[np.float64], right: NDArray[np.float64], resamples: Resamples
-) -> VectorScores:
+def _statistics(given: NDArray[np.float64], right: NDArray[np.float64]) -> dict[str, Statistic]:
     # Columns that no reference affirms are in no mean, and most are such.
     affirmed = right.any(axis=0)
     positive, said = right[:, affirmed], (given == 1)[:, affirmed]
     # What each report adds to hits, predictions and positives of each column.
     sums = np.concatenate([said * positive, said, positive], axis=1)
-    statistics = {
+    return {
         "report_accuracy": mean_of((given == right).all(axis=1)),
         "precision": Statistic(sums, _macro_precision),
         "recall": Statistic(sums, _macro_recall),
         "f1": Statistic(sums, _macro_f1),
         "unanswered": mean_of(np.isnan(given).mean(axis=1)),
     }
-    return VectorScores(**resamples.estimates(statistics))
 
 
 def _macro_precision(sums: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -183,6 +183,12 @@ def read_sure_vqa(reply: str | None, item: Item) -> float:
     return value if value in _SCALES[sure_vqa_scale(item)] else float("nan")
 
 
+def rating_share(item: Item, rating: float) -> float:
+    """Bring a rating on the scale of its item to [0, 1]; nan stays nan."""
+    scale = _SCALES[sure_vqa_scale(item)]
+    return (rating - scale[0]) / (scale[-1] - scale[0])
+
+
 @dataclass(frozen=True, slots=True)
 class Ratings:
     """What a judge says of answers.

@@ -6,13 +6,18 @@ from pathlib import Path
 
 
 def measure(memory: dict[str, int], stage: str) -> None:
-    """Keep the most memory in use at the end of a stage, in bytes; on a GPU, too."""
+    """Keep the most memory seen at the end of a stage, in bytes.
+
+    Resident memory is what the process holds at that moment; on a GPU it is the peak of what
+    tensors took since the last call.
+    """
     if resident := resident_bytes():
         memory[stage] = max(memory.get(stage, 0), resident)
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():
         name = f"{stage}, GPU"
         memory[name] = max(memory.get(name, 0), int(torch.cuda.max_memory_allocated()))
+        torch.cuda.reset_peak_memory_stats()
 
 
 def resident_bytes() -> int:

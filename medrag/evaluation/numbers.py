@@ -11,14 +11,19 @@ Floats = NDArray[np.float64]
 
 # By kind of quantity, how much of the first unit one of each is. "cc" is a cubic centimetre.
 _UNITS: Mapping[str, Mapping[str, float]] = {
-    "length": {"mm": 1, "cm": 10, "m": 1000, "in": 25.4, "um": 0.001, "ft": 304.8},
+    "length": {
+        "mm": 1, "cm": 10, "m": 1000, "km": 1e6, "um": 0.001, "nm": 1e-6, "in": 25.4, "ft": 304.8,
+    },
     "area": {"mm2": 1, "cm2": 100, "m2": 1e6},
     "volume": {"ml": 1, "cc": 1, "cm3": 1, "mm3": 0.001, "dl": 100, "l": 1000, "ul": 0.001},
-    "mass": {"mg": 1, "g": 1000, "kg": 1e6, "ug": 0.001, "lb": 453592.37, "oz": 28349.523125},
+    "mass": {
+        "mg": 1, "g": 1000, "kg": 1e6, "ug": 0.001, "ng": 1e-6, "lb": 453592.37,
+        "oz": 28349.523125,
+    },
     "share": {"%": 1},
     "angle": {"deg": 1},
-    "time": {"s": 1, "ms": 0.001, "min": 60, "h": 3600},
-}
+    "time": {"s": 1, "ms": 0.001, "min": 60, "h": 3600, "day": 86400, "week": 604800},
+}  # fmt: skip
 _NAMES = {
     "millimeter": "mm", "millimetre": "mm", "centimeter": "cm", "centimetre": "cm", "meter": "m",
     "metre": "m", "inch": "in", "inches": "in", "inche": "in", '"': "in", "micrometer": "um",
@@ -29,6 +34,9 @@ _NAMES = {
     "microgram": "ug", "mcg": "ug", "lbs": "lb", "pound": "lb", "ounce": "oz", "percent": "%",
     "percentage": "%", "pct": "%", "degree": "deg", "°": "deg", "second": "s", "sec": "s",
     "minute": "min", "hour": "h", "hr": "h", "millisecond": "ms", "msec": "ms",
+    "kilometer": "km", "kilometre": "km", "nanometer": "nm", "nanometre": "nm", "nanogram": "ng",
+    "毫米": "mm", "厘米": "cm", "米": "m", "毫升": "ml", "公斤": "kg", "克": "g", "天": "day",
+    "周": "week", "مم": "mm", "سم": "cm",
 }  # fmt: skip
 _POWERS = str.maketrans({"²": "2", "³": "3", "^": None, " ": None, ".": None, "µ": "u", "μ": "u"})
 

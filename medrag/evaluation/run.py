@@ -3,21 +3,23 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from time import perf_counter
 
 from medrag.errors import EvaluationError, MedragError
-from medrag.evaluation.arms import CONTEXT, Arms, Asked
+from medrag.evaluation.arms import Arms, Asked
 from medrag.evaluation.benchmarks import Benchmark
 from medrag.evaluation.floors import floor_answers, why_left_out
 from medrag.evaluation.memory import measure
+from medrag.evaluation.runs.candidates import write_candidates
 from medrag.evaluation.runs.manifest import LEFT_OUT, begin, finish, manifest_of
 from medrag.evaluation.runs.reading import Run, open_run
 from medrag.evaluation.runs.writing import Writer, anonymous, item_lines
+from medrag.evaluation.scores import CONTEXT, FLOOR
 from medrag.indexing.lock import writing
 from medrag.pipeline import Pipeline
 from medrag.protocols import Progress
 from medrag.records import Answer, Item, Question
 
-FLOOR = "floor:"
 # Items after which a pipeline that never brought any context is told to be broken.
 _PATIENCE = 256
 _STAGE = "answering"
@@ -37,15 +39,16 @@ def run_benchmark(
 ) -> Run:
     """Answer every item of a benchmark in every arm, and write each answer as it comes.
 
-    The same call on a folder that holds a part of the answers adds what is missing; nothing is
-    answered twice. Further arms and floors may be added later.
+    The same call on a folder that holds a part of the answers adds what is missing, and tries anew
+    what failed; nothing else is answered twice. Further arms and floors may be added later.
 
     Args:
         out: the folder of the run; made if it is not there.
         arms: of `medrag.evaluation.arms.ARMS`.
         floors: of `medrag.evaluation.floors.FLOORS`; one that cannot be made is left out and told
             in the manifest's "notes".
-        training: items that floors learn from.
+        training: items that floors learn from; their open answers are kept with the run, for
+            protocols that map an answer to the nearest of them.
         seed: of random contexts, noise and floors.
         batch: items that are answered together.
 
@@ -62,8 +65,15 @@ def run_benchmark(
             pipeline=pipeline, items=items, names=arms, seed=seed, pictures=out / "pictures"
         )
         told = [*made.names, *(f"{FLOOR}{name}" for name in floors)]
-        lines = item_lines(items)
-        begin(out, manifest_of(pipeline, benchmark, lines, seed), lines, told)
+        manifest = manifest_of(
+            pipeline,
+            benchmark,
+            item_lines(items, named=True),
+            seed,
+            training=item_lines(training, named=True),
+        )
+        begin(out, manifest, item_lines(items), told)
+        write_candidates(out, training)
         writer = Writer(out)
         notes = _write_floors(writer, items, floors, training, seed)
         memory = _write_arms(writer, made, items, batch, progress)
@@ -81,7 +91,9 @@ def _write_arms(
         _check_key(arms.pipeline, items)
     if progress:
         progress.start(_STAGE, left, "answers")
-    context = _ContextCheck(wanted=CONTEXT in arms.names)
+    # Of a run that goes on, the items that are left may be those that nothing is found for.
+    is_new = not any(arm == CONTEXT for _, arm in writer.done)
+    context = _ContextCheck(wanted=CONTEXT in arms.names and is_new)
     for start in range(0, len(items), batch):
         todo = _todo(items[start : start + batch], arms.names, writer.done)
         if not todo:
@@ -158,6 +170,7 @@ def _asked(pipeline: Pipeline, items: Sequence[Item]) -> tuple[dict[str, Asked],
     """
     ready: list[tuple[Item, Question]] = []
     failed: dict[str, str] = {}
+    started = perf_counter()
     try:
         questions = pipeline.prepared([item.question for item in items])
         ready = list(zip(items, questions, strict=True))
@@ -168,8 +181,11 @@ def _asked(pipeline: Pipeline, items: Sequence[Item]) -> tuple[dict[str, Asked],
                 ready.append((item, pipeline.prepared([item.question])[0]))
             except MedragError as error:
                 failed[item.id] = str(error)
+    seconds = {"prepare": (perf_counter() - started) / len(items)}
+    asked = {}
     selected = pipeline.select([question for _, question in ready])
-    asked = {item.id: Asked(item, each) for (item, _), each in zip(ready, selected, strict=True)}
+    for (item, _), each in zip(ready, selected, strict=True):
+        asked[item.id] = Asked(item, replace(each, seconds={**seconds, **each.seconds}))
     return asked, failed
 
 
@@ -187,17 +203,22 @@ def _write_floors(
     training: Sequence[Item],
     seed: int,
 ) -> dict[str, str]:
-    """Write the answers of floors that are missing; give what is to be known of each."""
+    """Write the answers of floors that are missing.
+
+    Returns:
+        What is to be known of each floor that was made, or could not be; "" for nothing.
+    """
     notes: dict[str, str] = {}
     for name in floors:
         arm = f"{FLOOR}{name}"
+        missing = [place for place, item in enumerate(items) if (item.id, arm) not in writer.done]
+        if not missing:
+            continue
         floor = floor_answers(name, items, training, seed=seed)
         if floor is None:
             notes[arm] = f"{LEFT_OUT}: {why_left_out(name, items, training)}"
             continue
-        if floor.note:
-            notes[arm] = floor.note
-        missing = [place for place, item in enumerate(items) if (item.id, arm) not in writer.done]
+        notes[arm] = floor.note
         shown = [anonymous(items[place]) for place in missing]
         answers = [
             Answer(

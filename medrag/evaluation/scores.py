@@ -4,6 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+# The pipeline as it is, beside which all other arms are read; floors are arms of this beginning.
+CONTEXT = "context"
+FLOOR = "floor:"
+
+# The stages that together are the time of an answer; "answer" holds those within it.
+STAGES = ("prepare", "retrieve", "guard", "select", "answer")
+
+# From this share on an answer counts as right where its measure is a share.
+RIGHT = 0.5
+
 State = Literal["answered", "abstained", "unparsed", "failed", "missing"]
 STATES: tuple[State, ...] = ("answered", "abstained", "unparsed", "failed", "missing")
 
@@ -51,8 +61,7 @@ class ArmScores:
         measures: by name, the headline first.
         totals: what the released scorer of the protocol prints besides, without intervals.
         groups: column of the items to value to measure to estimate.
-        seconds: mean seconds for one item by stage.
-        memory: peak resident memory of the process by stage, in bytes.
+        seconds: mean seconds for one item by stage; see STAGES.
     """
 
     arm: str
@@ -64,7 +73,6 @@ class ArmScores:
         default_factory=dict, hash=False
     )
     seconds: Mapping[str, float] = field(default_factory=dict, hash=False)
-    memory: Mapping[str, int] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +126,8 @@ class Scores:
         arms: the arms of the run, "context" first; floors are arms whose name begins "floor:".
         rows: of all items in order, and of each item by arm.
         problems: what a reader of the numbers must know, in sentences.
+        memory: most bytes that were in use at the end of a stage, over the whole run: resident
+            memory of the process, and on a GPU the peak since the stage before.
     """
 
     benchmark: str
@@ -132,3 +142,4 @@ class Scores:
     diagnostics: Diagnostics = Diagnostics()
     rows: Sequence[ScoreRow] = ()
     problems: tuple[str, ...] = ()
+    memory: Mapping[str, int] = field(default_factory=dict, hash=False)

@@ -1,4 +1,4 @@
-"""What questions ask, and how much two of them have in common: for readers that go by cases."""
+"""What questions and answers have in common: for readers that go by cases, and for their floors."""
 
 from collections.abc import Sequence
 
@@ -9,6 +9,10 @@ _EMPTY = (
     "there present seen visible evidence sign image picture film scan show demonstrate patient "
     "kind type form sort"
 )
+# To which cases are weighed by the share of common words and by the similarity of pictures.
+WORD_POWER, PICTURE_POWER = 2.0, 16.0
+# The least share of common words at which an answer means an option.
+_SAME_OPTION = 0.5
 _YES, _NO = ("yes", "true", "present"), ("no", "false", "absent", "none")
 
 
@@ -46,3 +50,25 @@ def common_share(
     share = len(set(asked) & set(told)) / len(set(asked) | set(told))
     to_the_point = asked[-1] in told or told[-1] in asked
     return share if share >= (least_with_last if to_the_point else least) else 0.0
+
+
+def option_meant(answer: str, options: Sequence[str]) -> int | None:
+    """Find the option that an answer means: the same text, or else most of its words.
+
+    Args:
+        answer: words in the form of the options (lower case, or stems), with blanks between.
+
+    Returns:
+        The place of the option; None if the answer is like none, or like several.
+    """
+    if answer and answer in options:
+        return options.index(answer)
+    shares = [_overlap(answer, option) for option in options]
+    best = max(shares, default=0.0)
+    return shares.index(best) if best >= _SAME_OPTION and shares.count(best) == 1 else None
+
+
+def _overlap(one: str, other: str) -> float:
+    """Give twice the words that two texts share as a share of the words of both."""
+    first, second = set(one.split()), set(other.split())
+    return 2 * len(first & second) / max(1, len(first) + len(second))

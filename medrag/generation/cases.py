@@ -4,7 +4,14 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from medrag.generation.asked import answer_sign, common_share, content_stems
+from medrag.generation.asked import (
+    PICTURE_POWER,
+    WORD_POWER,
+    answer_sign,
+    common_share,
+    content_stems,
+    option_meant,
+)
 from medrag.generation.extractive import ABSTENTION
 from medrag.generation.extractive.evidence import closeness, language_of_prompt
 from medrag.generation.extractive.polar import is_polar
@@ -14,7 +21,6 @@ from medrag.records import Generation, Hit, Prompt, Question
 
 # What an answer votes for, one text for answers that say the same; None if for nothing.
 Ballot = Callable[[str], str | None]
-_SAME_OPTION = 0.5
 _WORD = re.compile(r"[^\W_]+")
 
 
@@ -72,8 +78,8 @@ class CasesGenerator:
     def __init__(
         self,
         *,
-        word_power: float = 2.0,
-        picture_power: float = 16.0,
+        word_power: float = WORD_POWER,
+        picture_power: float = PICTURE_POWER,
         min_share: float = 0.2,
         near: float = 0.8,
         doubt: float = 0.05,
@@ -95,6 +101,9 @@ class CasesGenerator:
         self.doubt = doubt
         self.max_cited = max_cited
         self.quote = quote
+
+    # It compares pictures by their scores of retrieval, and never looks at one.
+    looks = False
 
     @property
     def name(self) -> str:
@@ -200,24 +209,12 @@ def _stemmed(answer: str, language: str) -> str:
 
 
 def _letter(answer: str, options: Sequence[str]) -> str | None:
-    """Name the option that an answer means: the same words, or else most of them, and no other."""
-    if answer and answer in options:
-        return _lettered(options.index(answer))
-    shares = [_overlap(answer, option) for option in options]
-    best = max(shares, default=0.0)
-    if best < _SAME_OPTION or shares.count(best) > 1:
-        return None
-    return _lettered(shares.index(best))
+    place = option_meant(answer, options)
+    return None if place is None else _lettered(place)
 
 
 def _lettered(place: int) -> str:
     return chr(ord("A") + place)
-
-
-def _overlap(one: str, other: str) -> float:
-    """Give twice the words that two texts share as a share of the words of both."""
-    first, second = set(one.split()), set(other.split())
-    return 2 * len(first & second) / max(1, len(first) + len(second))
 
 
 def _worded(question: Question, vote: Vote) -> str:

@@ -33,7 +33,9 @@ def asked(pipeline: Pipeline, items: tuple[Item, ...]) -> list[Asked]:
 
 
 def arms(pipeline: Pipeline, items: tuple[Item, ...], folder: Path, *, seed: int = 0) -> Arms:
-    names = sensible_arms(pipeline, items)
+    names = [name for name in ARMS if items[0].question.images or "image" not in name]
+    if not items[0].question.images:
+        names = [name for name in names if name not in ("text_only", "no_guard")]
     return Arms(pipeline=pipeline, items=items, names=names, seed=seed, pictures=folder)
 
 
@@ -102,12 +104,32 @@ def test_without_gold_the_oracle_asks_with_the_right_answer_and_answers_the_ques
     assert made.notes["oracle_context"].startswith("1 of 1 items name no passage")
 
 
-def test_an_index_without_any_gold_document_is_refused(
+def test_where_the_index_lacks_all_gold_the_oracle_asks_with_the_answer_and_says_so(
     pipeline: Pipeline, benchmark: Benchmark, tmp_path: Path
 ) -> None:
-    items = (replace(benchmark.items[0], gold_passages=("spleen",)),)
-    with pytest.raises(EvaluationError, match=r"none of the 1 passages .* 'spleen'"):
-        arms(pipeline, items, tmp_path)
+    items = (replace(benchmark.items[2], gold_passages=("spleen",)),)
+    made = arms(pipeline, items, tmp_path)
+    assert documents(made.selected("oracle_context", asked(pipeline, items))[0])[0] == "joint"
+    assert "evidence was found by asking with the right answer" in made.notes["oracle_context"]
+
+
+def test_gold_that_the_guard_keeps_out_is_not_read(
+    pipeline: Pipeline, benchmark: Benchmark, tmp_path: Path
+) -> None:
+    items = benchmark.items[:1]
+    (given,) = asked(pipeline, items)
+    made = arms(pipeline, items, tmp_path)
+    (gold,) = made._gold["lung"]
+    hidden = replace(gold, id="hidden", source=replace(gold.source, study="of the patient"))
+    made._gold = {"lung": [gold, hidden]}
+
+    def read() -> list[str]:
+        (found,) = made.selected("oracle_context", [given])
+        return [hit.passage.id for hit in found.selection.kept]
+
+    assert read() == [gold.id, "hidden"]
+    pipeline.allow = replace(pipeline.allow, not_studies=frozenset({"of the patient"}))
+    assert read() == [gold.id]
 
 
 @pytest.mark.parametrize("name", ["blank_image", "noise_image"])
@@ -173,7 +195,9 @@ def test_without_a_guard_there_is_no_arm_without_it(
     pipeline: Pipeline, pictured_questions: Path, tmp_path: Path
 ) -> None:
     items = loaded(pictured_questions).items
-    assert sensible_arms(pipeline, items) == ARMS
+    # The extractive reader never looks at a picture, so that a blank one changes nothing.
+    blind = {"blank_image", "noise_image"}
+    assert sensible_arms(pipeline, items) == tuple(name for name in ARMS if name not in blind)
     pipeline.guard = False
     assert "no_guard" not in sensible_arms(pipeline, items)
     with pytest.raises(EvaluationError, match="guard is off"):

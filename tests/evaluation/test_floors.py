@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from medrag.errors import MedragError
 from medrag.evaluation.floors import FLOORS, Floor, floor_answers, why_left_out
+from medrag.evaluation.floors.forms import form_of
 from medrag.evaluation.floors.nearest import nearest_cases
 from medrag.records import AnswerKind, Item, Question
 
@@ -47,6 +47,46 @@ def pictures(tmp_path: Path) -> dict[str, Path]:
     for name, pixels in drawn.items():
         Image.fromarray(pixels.astype(np.uint8)).convert("RGB").save(tmp_path / f"{name}.png")
     return {name: tmp_path / f"{name}.png" for name in drawn}
+
+
+# --- forms
+
+
+def guessed(text: str, answer: str, kind: AnswerKind = "text") -> Item:
+    """An item of a benchmark whose files do not tell closed questions."""
+    return replace(told(text, answer, kind), closed=kind == "yes_no", inferred=True)
+
+
+def test_where_the_files_do_not_tell_it_the_question_alone_says_what_is_closed() -> None:
+    forms = [
+        form_of(guessed("Is the heart enlarged?", "yes", "yes_no")),
+        form_of(guessed("Is the heart enlarged?", "mildly")),
+        form_of(guessed("Is the lesion left or right?", "left")),
+        form_of(guessed("Anything abnormal?", "no", "yes_no")),
+        form_of(guessed("How many?", "2", "number")),
+    ]
+    assert forms == ["closed", "closed", "open", "open", "open"]
+
+
+def test_what_the_files_say_of_closed_questions_counts_whatever_their_words() -> None:
+    assert form_of(replace(told("Is it so?", "yes", "yes_no"), closed=False)) == "open"
+    assert form_of(replace(told("Which plane?", "axial"), closed=True)) == "closed"
+
+
+@given(
+    answers=st.lists(
+        st.sampled_from([("yes", "yes_no"), ("2", "number"), ("left", "text")]), min_size=1
+    ),
+    asked=st.sampled_from(["Is it so?", "How many are there?", "What is it?"]),
+    name=st.sampled_from(FLOORS),
+)
+def test_a_floor_answers_the_same_whatever_form_the_right_answer_has(
+    answers: list[tuple[str, AnswerKind]], asked: str, name: str
+) -> None:
+    training = [guessed(asked, *answer) for answer in answers]
+    rights: list[tuple[str, AnswerKind]] = [("no", "yes_no"), ("3", "number"), ("right", "text")]
+    floors = [floor_answers(name, [guessed(asked, *right)], training) for right in rights]
+    assert floors[0] == floors[1] == floors[2]
 
 
 # --- constant
@@ -240,7 +280,8 @@ def test_the_guard_keeps_out_the_same_pixels_study_and_subject(pictures: dict[st
     item = polar(asked, "no", images=shown, study="s1", subject="p1")
     assert made("nearest_case", [item], training).texts == ("no",)
     leaking = made("nearest_case", [item], training, guard=False)
-    assert (leaking.texts, leaking.confidences) == (("yes",), pytest.approx((1.0,), abs=1e-5))
+    assert leaking.texts == ("yes",)
+    assert leaking.confidences == pytest.approx((1.0,), abs=1e-5)
     assert "were allowed" in leaking.note
 
 
@@ -269,10 +310,31 @@ def test_the_nearest_case_names_an_option_or_gives_way_to_the_constant() -> None
     assert "1 of 2 items fit no case" in floor.note
 
 
-def test_a_picture_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    training = [polar("Is it?", "yes", images=(tmp_path / "gone.png",))]
-    with pytest.raises(MedragError, match=r"Is it.*gone\.png"):
-        floor_answers("nearest_case", [polar("Is it?", "no")], training)
+def test_a_picture_that_cannot_be_read_counts_as_absent_and_is_told(
+    pictures: dict[str, Path],
+) -> None:
+    broken, gone = pictures["disc"].with_name("broken.png"), pictures["disc"].with_name("gone.png")
+    broken.write_bytes(pictures["disc"].read_bytes()[:80])
+    asked = "Is the heart enlarged?"
+    training = [
+        polar(asked, "yes", images=(broken,)),
+        polar(asked, "no", images=(pictures["disc"],)),
+        polar("Is it air?", "yes", images=(pictures["stripes"],)),
+    ]
+    shown = polar(asked, "no", images=(pictures["marked"],))
+    unread = polar("Is it air?", "yes", images=(gone, gone))
+    floor = made("nearest_case", [shown, unread], training)
+    # The first case has no picture to compare; the second item goes by its words alone.
+    assert floor.texts == ("no", "yes")
+    assert floor.note == "pictures that cannot be read and count as absent: 2"
+
+
+def test_a_file_that_cannot_be_read_is_guarded_by_its_name(tmp_path: Path) -> None:
+    shown = (tmp_path / "gone.png",)
+    training = [polar("Is it air?", "yes", images=shown), polar("Is it fat?", "no")]
+    item = polar("Is it air?", "yes", images=shown)
+    assert made("nearest_case", [item], training).texts == ("no",)
+    assert made("nearest_case", [item], training, guard=False).texts == ("yes",)
 
 
 @given(
@@ -285,7 +347,8 @@ def test_the_nearest_case_is_the_best_of_all_compared_one_by_one(
     spread = [" ".join(f"organ{letter}" for letter in text) for text in texts]
     item = polar(" ".join(f"organ{letter}" for letter in asked), "yes")
     shares = [len({*text} & {*asked}) / len({*text} | {*asked}) for text in texts]
-    (found,) = nearest_cases([item], [polar(text, "no") for text in spread], guard=True)
+    training = [polar(text, "no") for text in spread]
+    (found,) = nearest_cases([item], training, guard=True).nearest
     assert found is not None
     assert found.place == int(np.argmax(shares))
     assert found.similarity == pytest.approx(max(max(shares), 0.01) ** 2)

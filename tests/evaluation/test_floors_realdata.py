@@ -80,8 +80,8 @@ def test_the_nearest_case_of_vqa_rad_is_of_another_image_and_beats_the_constant(
     items, training = vqa_rad
     shown = [item.question.images[0] for item in items]
     known = [item.question.images[0] for item in training]
-    guarded = nearest_cases(items, training, guard=True)
-    leaking = nearest_cases(items, training, guard=False)
+    guarded = nearest_cases(items, training, guard=True).nearest
+    leaking = nearest_cases(items, training, guard=False).nearest
     assert all(known[n.place] != s for n, s in zip(guarded, shown, strict=True) if n)
     # All 120 test images are in training as well, mostly asked of something else.
     same = [known[n.place] == s for n, s in zip(leaking, shown, strict=True) if n]

@@ -7,7 +7,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from medrag.errors import EvaluationError
-from medrag.evaluation.hierarchy import AnswerTree, enforce, from_the_top, score_vectors
+from medrag.evaluation.hierarchy import (
+    AnswerTree,
+    enforce,
+    from_the_top,
+    score_vectors,
+    vector_statistics,
+)
+from medrag.evaluation.statistics import estimate
 
 NAN = float("nan")
 # Listed bottom up, so that no order of the columns is taken for granted.
@@ -42,6 +49,16 @@ def test_reports_are_scored_as_by_hand() -> None:
     assert consistent.recall.value == pytest.approx((1 / 1 + 1 / 2 + 2 / 3) / 3)
     assert consistent.f1.value == pytest.approx((2 / 2 + 2 / 3 + 4 / 5) / 3)
     assert found.n_changed == 4
+
+
+def test_the_scores_are_those_of_statistics_over_the_reports() -> None:
+    scores, made = (
+        score_vectors(PREDICTED, REFERENCE, TREE),
+        vector_statistics(PREDICTED, REFERENCE, TREE),
+    )
+    for name in ("report_accuracy", "precision", "recall", "f1", "unanswered"):
+        assert estimate(made[name], [None] * 4) == getattr(scores.consistent, name)
+        assert estimate(made[f"raw_{name}"], [None] * 4) == getattr(scores.raw, name)
 
 
 def test_a_column_that_no_reference_affirms_is_in_no_mean() -> None:

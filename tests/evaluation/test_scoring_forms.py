@@ -40,13 +40,14 @@ def test_numbers_have_absolute_and_relative_errors_in_the_unit_of_the_reference(
     assert (found["within_10_percent"].value, found["within_10_percent"].n) == (0, 3)
 
 
-def test_a_count_of_none_has_no_relative_error(tmp_path: Path) -> None:
-    items = [number("a", "0"), number("b", "10")]
-    answers = [Answer(items[0].question, "0"), Answer(items[1].question, "11")]
-    found = measures(tmp_path / "run", items, answers)
-    assert found["relative_error"].n == 1
-    # 0 for 0 and 11 for 10 are both within a tenth.
-    assert found["within_10_percent"].value == 1
+def test_a_right_count_of_none_has_no_relative_error(tmp_path: Path) -> None:
+    items = [number("a", "0"), number("b", "10"), number("c", "0")]
+    found = measures(tmp_path / "run", items, answered(items, ["0", "11", "1"]))
+    # 0 of 0 and 1 of 10; 1 of 0 is left out.
+    assert found["relative_error"].value == pytest.approx(0.05)
+    assert found["relative_error"].n == 2
+    # 0 for 0 and 11 for 10 are within a tenth.
+    assert found["within_10_percent"].value == pytest.approx(2 / 3)
 
 
 def test_boxes_are_matched_and_give_map(tmp_path: Path) -> None:

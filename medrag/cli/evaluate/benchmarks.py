@@ -43,14 +43,17 @@ def benchmarks(
 
 def fetch(
     name: Annotated[str, typer.Argument(help="A benchmark.")],
-    out: Annotated[Path, typer.Option(help="Where the files shall lie.")] = Path("data"),
+    out: Annotated[
+        Path | None, typer.Option(help="Where the files shall lie; data/NAME if left out.")
+    ] = None,
     run: Annotated[
         bool, typer.Option("--run", help="Run the owner's download now, where its licence allows.")
     ] = False,
 ) -> None:
     """Say how the files of a benchmark are had; with --run, have them."""
     card = _card(name)
-    commands = [command.replace("{out}", shlex.quote(str(out))) for command in card.fetch]
+    folder = out or Path("data") / card.name
+    commands = [command.replace("{out}", shlex.quote(str(folder))) for command in card.fetch]
     show(f"{card.title}: {card.home}")
     show(f"access: {card.access}; licence: {card.licence}")
     for command in commands:
@@ -64,7 +67,7 @@ def fetch(
             f"{name} is not fetched by a command (access: {card.access}): get it from {card.home}, "
             "then give its folder as --data"
         )
-    out.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for command in commands:
         _run(command)
 

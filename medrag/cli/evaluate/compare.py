@@ -9,8 +9,12 @@ import typer
 from medrag.cli.evaluate.options import (
     AsJson,
     Faithful,
+    JudgeModel,
+    JudgeUrl,
+    KeyVariable,
     ProtocolName,
     Seed,
+    judge_of,
     protocol_of,
 )
 from medrag.cli.evaluate.score import known
@@ -19,6 +23,7 @@ from medrag.cli.output import message, show, show_json, table
 if TYPE_CHECKING:
     from medrag.codec import Json
     from medrag.evaluation.compare import Comparison, Side
+    from medrag.evaluation.statistics import McNemar
 
 _SIDE = "The folder of a run; RUN@ARM names an arm other than context."
 
@@ -32,6 +37,9 @@ def compare(
         list[str] | None,
         typer.Option(metavar="<str>", help="A further measure, such as token_f1; may repeat."),
     ] = None,
+    judge_url: JudgeUrl = None,
+    judge_model: JudgeModel = None,
+    key_variable: KeyVariable = None,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
@@ -39,7 +47,8 @@ def compare(
     from medrag.evaluation.compare import compare_runs
 
     first, second = _side(a), _side(b)
-    chosen = protocol_of(first.run, protocol, faithful=faithful)
+    judge = judge_of(first.run, judge_url, judge_model, key_variable)
+    chosen = protocol_of(first.run, protocol, faithful=faithful, judge=judge)
     try:
         found = compare_runs(first, second, chosen, measures=measure or (), seed=seed)
     except ValueError as error:
@@ -55,6 +64,7 @@ def comparison_json(found: "Comparison") -> "Json":
     return {
         "a": found.a,
         "b": found.b,
+        "n_asked": found.n_asked,
         "n_items": found.n_items,
         "n_clusters": found.n_clusters,
         "measures": {
@@ -88,9 +98,9 @@ def comparison_json(found: "Comparison") -> "Json":
 
 def _side(text: str) -> "Side":
     """Read RUN@ARM; a folder whose name holds an @ is taken as it is."""
-    from medrag.evaluation.arms import CONTEXT
     from medrag.evaluation.compare import Side
     from medrag.evaluation.runs import open_run
+    from medrag.evaluation.scores import CONTEXT
 
     folder, _, arm = text.rpartition("@")
     if not folder or Path(text).is_dir():
@@ -102,8 +112,11 @@ def _side(text: str) -> "Side":
 
 
 def _show(found: "Comparison") -> None:
-    show(f"{found.b} beside {found.a}: {found.n_items} items in {found.n_clusters} clusters")
-    head = ["measure", found.a, found.b, "difference", "p", "p (Holm)", "only a / only b"]
+    show(
+        f"{found.b} beside {found.a}: of {found.n_asked} items, {found.n_items} in "
+        f"{found.n_clusters} clusters count and were answered by both"
+    )
+    head = ["measure", "n", found.a, found.b, "difference", "p", "p (Holm)", "only a / only b"]
     rows = [head]
     for one in found.measures:
         difference = one.difference
@@ -111,12 +124,13 @@ def _show(found: "Comparison") -> None:
         rows.append(
             [
                 one.measure,
+                str(difference.n),
                 f"{difference.a:.3f}",
                 f"{difference.b:.3f}",
                 f"{difference.difference:+.3f} [{low:+.3f}, {high:+.3f}]",
                 _p(difference.p),
                 _p(one.adjusted_p),
-                _counts(one.counts),
+                _counts(one.counts, alone=difference.n == difference.n_clusters),
             ]
         )
     show(table(rows))
@@ -127,20 +141,24 @@ def _show(found: "Comparison") -> None:
     if found.discordant < LEAST_DISCORDANT:
         apart += f", {LEAST_DISCORDANT:.0%} are assumed"
     smallest = "none" if math.isnan(found.detectable) else f"{found.detectable:.3f}"
-    show(f"minimum detectable difference (power 0.8, level 0.05): {smallest}; {apart}")
+    measure = found.measures[0].measure
+    show(f"minimum detectable difference in {measure} (power 0.8, level 0.05): {smallest}; {apart}")
     if found.too_small:
         message(
-            f"this set is too small to compare systems on: about {found.needed} such items would "
-            "find a difference of 0.10"
+            f"this set is too small to compare systems on that differ by less than {smallest}: a "
+            f"difference of 0.10 needs about {found.needed} such items"
+            if smallest != "none"
+            else "this set is too small to compare systems on: about "
+            f"{found.needed} such items would find a difference of 0.10"
         )
 
 
-def _counts(counts: object) -> str:
-    from medrag.evaluation.statistics import McNemar
-
-    if not isinstance(counts, McNemar):
+def _counts(counts: "McNemar | None", *, alone: bool) -> str:
+    """Write the items that one run alone has right; McNemar's p takes them for independent."""
+    if counts is None:
         return ""
-    return f"{counts.only_a} / {counts.only_b} (McNemar {_p(counts.p)})"
+    told = f"{counts.only_a} / {counts.only_b}"
+    return f"{told} (McNemar {_p(counts.p)})" if alone else told
 
 
 def _p(value: float) -> str:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from medrag.evaluation.judging import Judge
     from medrag.evaluation.runs import Run
     from medrag.evaluation.scorers import Mode, ScoringProtocol
+    from medrag.protocols import Verifier
 
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")]
 Data = Annotated[Path, typer.Option(help="The folder with the benchmark's own files.")]
@@ -50,18 +51,21 @@ def protocol_of(
 ) -> "ScoringProtocol":
     """Make the protocol that a run is scored by: the one named, or the benchmark's own."""
     from medrag.config.place import unknown
-    from medrag.evaluation.benchmarks import known_benchmarks, read_card
+    from medrag.evaluation.runs.candidates import read_candidates
     from medrag.evaluation.scorers import PROTOCOLS, scoring_protocol
 
-    benchmark = run.manifest["benchmark"]["name"]
-    if name is None:
-        own = read_card(benchmark).protocols if benchmark in known_benchmarks() else ()
-        name = own[0] if own else "exact"
+    name = name or next(iter(run.manifest["benchmark"].get("protocols", ())), "exact")
     if name not in PROTOCOLS:
         raise typer.BadParameter(unknown("protocol", name, PROTOCOLS), param_hint="--protocol")
     mode: Mode = "faithful" if faithful else "corrected"
     try:
-        return scoring_protocol(name, mode, judge=judge)
+        return scoring_protocol(
+            name,
+            mode,
+            judge=judge,
+            candidates=read_candidates(run.folder),
+            benchmark=run.manifest["benchmark"]["name"],
+        )
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--protocol") from error
 
@@ -81,9 +85,25 @@ def judge_of(
     return CachedJudge(judge=judge, path=run.folder / "judge.sqlite")
 
 
+def verifier_of(
+    name: str | None, url: str | None, model: str | None, key_variable: str | None
+) -> "Verifier | None":
+    """Make what checks claims against evidence, or nothing."""
+    if name is None:
+        return None
+    if name == "lexical":
+        from medrag.verification.lexical import LexicalVerifier
+
+        return LexicalVerifier()
+    if name == "judge" and url is not None and model is not None:
+        from medrag.verification.judge import JudgeVerifier
+
+        return JudgeVerifier(url=url, model=model, key_variable=key_variable)
+    raise typer.BadParameter(
+        "expected lexical, or judge with --judge-url and --judge-model", param_hint="--verify"
+    )
+
+
 def group_columns(run: "Run") -> tuple[str, ...]:
     """Name the columns that results are broken down by: those of the benchmark's card."""
-    from medrag.evaluation.benchmarks import known_benchmarks, read_card
-
-    benchmark = run.manifest["benchmark"]["name"]
-    return tuple(read_card(benchmark).group_by) if benchmark in known_benchmarks() else ()
+    return tuple(run.manifest["benchmark"].get("group_by", ()))

@@ -87,3 +87,5 @@ def _show(scores: "RagasScores", value: "Json") -> None:
     for name, each in value["metrics"].items():
         for reason, n in each["reasons"].items():
             message(f"{name}: {n} not scored: {reason}")
+    if all(each["mean"] is None for each in value["metrics"].values()):
+        raise typer.Exit(1)

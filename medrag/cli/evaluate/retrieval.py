@@ -62,6 +62,7 @@ def retrieval(
     from medrag.config import open_index
     from medrag.evaluation.retrieval import MEASURES, document_of, evaluate_retrieval
 
+    _check_measures(measure)
     task = _task(beir, benchmark, data, split)
     depths = (f"nDCG@{k}", f"Recall@{k}", f"MRR@{k}", f"Hit@{k}") if k else MEASURES
     with open_index(name) as index, Bars() as bars:
@@ -79,12 +80,12 @@ def retrieval(
             )
             for called, retriever in _retrievers(index, channel, pipeline, system).items()
         }
-    if system:
+    if system and len(scores) > 1:
         _tell_systems(scores, task.split, as_json=as_json)
     elif as_json:
-        show_json(scores_json(scores[""]))
+        show_json(scores_json(next(iter(scores.values()))))
     else:
-        _show(scores[""], task.split)
+        _show(next(iter(scores.values())), task.split)
 
 
 def scores_json(scores: "RetrievalScores") -> dict[str, object]:
@@ -161,6 +162,16 @@ def _check_options(
         raise typer.BadParameter("--benchmark needs --data, the folder of its files")
 
 
+def _check_measures(names: list[str] | None) -> None:
+    from medrag.evaluation.measures import parse_measure
+
+    for name in names or ():
+        try:
+            parse_measure(name)
+        except ValueError as error:
+            raise typer.BadParameter(str(error), param_hint="--measure") from error
+
+
 def _task(
     beir: Path | None, benchmark: str | None, data: Path | None, split: str | None
 ) -> "RetrievalTask":
@@ -196,7 +207,7 @@ def _retrievers(
 
     chosen = {text: text.split(",") for text in systems} if systems else {"": channels}
     for names in chosen.values():
-        check_names("channel", names, index.channels)
+        check_names("system" if systems else "channel", names, index.channels)
     return {
         called: ChannelsRetriever(rows=index.rows, channels=index.chosen(names))
         for called, names in chosen.items()

@@ -66,7 +66,7 @@ def run(
             out,
             arms=names,
             floors=_floors(floors),
-            training=_training(asked, data, pictures) if floors else (),
+            training=_training(asked, benchmark, data, pictures) if floors else (),
             seed=seed,
             batch=batch,
             progress=bars,
@@ -79,7 +79,8 @@ def run(
 
 
 def _arms(given: list[str] | None, pipeline: "Pipeline", items: "Sequence[Item]") -> Sequence[str]:
-    from medrag.evaluation.arms import ARMS, CONTEXT, sensible_arms
+    from medrag.evaluation.arms import ARMS, sensible_arms
+    from medrag.evaluation.scores import CONTEXT
 
     check_names("arm", given, [*ARMS, "all"])
     if given and "all" in given:
@@ -93,7 +94,7 @@ def _floors(wanted: bool) -> Sequence[str]:
     return FLOORS if wanted else ()
 
 
-def _training(benchmark: "Benchmark", data: Path, pictures: Path) -> "Sequence[Item]":
+def _training(benchmark: "Benchmark", name: str, data: Path, pictures: Path) -> "Sequence[Item]":
     """Read the items that floors learn from, if the folder holds a split of them."""
     from medrag.errors import EvaluationError
     from medrag.evaluation.benchmarks import load_benchmark
@@ -103,11 +104,13 @@ def _training(benchmark: "Benchmark", data: Path, pictures: Path) -> "Sequence[I
         if split == benchmark.split or split not in layouts[benchmark.layout].splits:
             continue
         try:
-            return load_benchmark(
-                benchmark.card.name, data, split=split, subset=True, extracted=pictures
-            ).items
+            found = load_benchmark(name, data, split=split, subset=True, extracted=pictures)
         except EvaluationError as error:
             message(f"floors learn nothing from {split}: {error}")
+            continue
+        for problem in found.problems:
+            message(f"{found.name}, {split}, from which floors learn: {problem}")
+        return found.items
     return ()
 
 

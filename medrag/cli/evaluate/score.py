@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from medrag.cli.ask import check_names
 from medrag.cli.evaluate.options import (
     AsJson,
     Faithful,
@@ -19,17 +20,18 @@ from medrag.cli.evaluate.options import (
     group_columns,
     judge_of,
     protocol_of,
+    verifier_of,
 )
 from medrag.cli.output import message, show, show_json, table
 from medrag.cli.progress import Bars
+from medrag.codec import to_json
 
 if TYPE_CHECKING:
     from medrag.codec import Json
     from medrag.evaluation.runs import Run
     from medrag.evaluation.scorers import ScoringProtocol
     from medrag.evaluation.scores import ArmScores, Estimate, Scores
-
-SCORES, ROWS = "scores.json", "rows.jsonl"
+    from medrag.protocols import Verifier
 
 
 def score(
@@ -43,6 +45,16 @@ def score(
         list[str] | None,
         typer.Option(metavar="<str>", help="A column of the items to group by; may repeat."),
     ] = None,
+    verify: Annotated[
+        str | None,
+        typer.Option(metavar="lexical|judge", help="Check each claim against what it cites, anew."),
+    ] = None,
+    clinical: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="<str>", help="A measure of reports by RadEval, such as radgraph; may repeat."
+        ),
+    ] = None,
     shift: Annotated[
         list[str] | None,
         typer.Option(
@@ -53,16 +65,22 @@ def score(
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Score the answers of a run; writes scores.json and rows.jsonl beside them."""
+    """Score the answers of a run; writes scores and rows beside them, a file for each protocol."""
     from medrag.evaluation.runs import open_run
+    from medrag.evaluation.scoring.clinical import clinical_estimates
 
     opened = open_run(run)
+    check_names("by", by, {name for item in opened.items.values() for name in item.fields})
     judge = judge_of(opened, judge_url, judge_model, key_variable)
     chosen = protocol_of(opened, protocol, faithful=faithful, judge=judge)
-    scores = scored(opened, chosen, by=by, seed=seed)
+    verifier = verifier_of(verify, judge_url, judge_model, key_variable)
+    scores = scored(opened, chosen, by=by, verifier=verifier, seed=seed)
     value = scores_json(scores)
     if shift:
         value["shifts"] = _shifts(opened, scores, shift, seed)
+    if clinical:
+        found = clinical_estimates(opened, scores.arms[0].arm, clinical, seed=seed)
+        value["clinical"] = {name: estimate_json(each) for name, each in found.items()}
     _write(opened.folder, value, scores)
     if as_json:
         show_json(value)
@@ -71,13 +89,25 @@ def score(
 
 
 def scored(
-    run: "Run", protocol: "ScoringProtocol", *, by: list[str] | None = None, seed: int = 0
+    run: "Run",
+    protocol: "ScoringProtocol",
+    *,
+    by: list[str] | None = None,
+    verifier: "Verifier | None" = None,
+    seed: int = 0,
 ) -> "Scores":
     """Score a run with bars, grouped by what was asked for or by what its card names."""
     from medrag.evaluation.scoring import score_run
 
     with Bars() as bars:
-        return score_run(run, protocol, group_by=by or group_columns(run), seed=seed, progress=bars)
+        return score_run(
+            run,
+            protocol,
+            group_by=by or group_columns(run),
+            verifier=verifier,
+            seed=seed,
+            progress=bars,
+        )
 
 
 def scores_json(scores: "Scores") -> "Json":
@@ -108,6 +138,8 @@ def scores_json(scores: "Scores") -> "Json":
             "counts": dict(diagnostics.counts),
         },
         "problems": list(scores.problems),
+        "memory": dict(scores.memory),
+        "curves": None if scores.curves is None else to_json(scores.curves),
     }
 
 
@@ -145,16 +177,16 @@ def _arm_json(arm: "ArmScores") -> "Json":
 
 def _write(folder: Path, value: "Json", scores: "Scores") -> None:
     """Write the scores, and a line for each item and arm, whole or not at all."""
-    from medrag.codec import to_json
     from medrag.indexing.durable import move, write_atomically
 
-    write_atomically(folder / SCORES, (json.dumps(value, indent=1) + "\n").encode())
-    temporary = folder / f"{ROWS}.tmp"
+    name = f"{scores.protocol}-{scores.mode}"
+    write_atomically(folder / f"scores-{name}.json", (json.dumps(value, indent=1) + "\n").encode())
+    temporary = folder / f"rows-{name}.jsonl.tmp"
     with temporary.open("w", encoding="utf-8") as stream:
         for row in scores.rows:
             right = known(row.right)
             stream.write(json.dumps({**to_json(row), "right": right}) + "\n")
-    move(temporary, folder / ROWS)
+    move(temporary, folder / f"rows-{name}.jsonl")
 
 
 def _show(scores: "Scores", value: "Json") -> None:
@@ -168,26 +200,63 @@ def _show(scores: "Scores", value: "Json") -> None:
 
     head = ["arm", *names, *STATES]
     show(table([head, *(_line(arm, names, scores.n_items) for arm in scores.arms)]))
-    for name, each in scores.diagnostics.shares.items():
-        show(f"  {name}: {interval(each)} of {each.n}")
+    _show_groups(scores)
+    _show_shares(scores)
     for flow in scores.diagnostics.flows:
         show(
             f"  {flow.before} to {flow.after}: {len(flow.fixed)} items became right, "
             f"{len(flow.broken)} wrong"
         )
     for name, count in scores.diagnostics.counts.items():
-        show(f"  {name}: {count}")
+        show(f"{name}: {count} passages, in the answers of {scores.arms[0].arm}")
     for name, shift in value.get("shifts", {}).items():
-        kept = {part: shift[part]["value"] for part in ("iid", "ood", "relative")}
-        show(f"  shift {name}: {kept}")
+        show(f"shift {name}:")
+        told = {"in distribution": "iid", "out of it": "ood", "kept, as a share": "relative"}
+        show(table([[text, _written(shift[part])] for text, part in told.items()], indent="  "))
+    for name, each in value.get("clinical", {}).items():
+        show(f"  {name}: {each['value']}")
     for problem in scores.problems:
         message(problem)
 
 
 def _line(arm: "ArmScores", names: list[str], n_items: int) -> list[str]:
     shares = [f"{n / max(1, n_items):.1%}" for n in arm.states.values()]
-    measures = [interval(arm.measures[name]) if name in arm.measures else "" for name in names]
+    measures = [
+        f"{interval(found)} of {found.n}" if (found := arm.measures.get(name)) else ""
+        for name in names
+    ]
     return [arm.arm, *measures, *shares]
+
+
+def _show_groups(scores: "Scores") -> None:
+    """Print the share of right answers of the first arm by group."""
+    main = scores.arms[0]
+    for column, groups in main.groups.items():
+        show(f"{column}, right answers of {main.arm}:")
+        rows = [[value, f"{interval(each['right'])} of {each['right'].n}"]
+                for value, each in groups.items()]  # fmt: skip
+        show(table(rows, indent="  "))
+
+
+def _show_shares(scores: "Scores") -> None:
+    from medrag.reporting.evaluation.names import share_told
+
+    rows = [
+        [name, f"{interval(each)} of {each.n}", share_told(name)]
+        for name, each in scores.diagnostics.shares.items()
+        if each.n
+    ]
+    if rows:
+        show("what context and pictures do:")
+        show(table(rows, indent="  "))
+
+
+def _written(value: "Json") -> str:
+    low, high = value["low"], value["high"]
+    if value["value"] is None:
+        return "-"
+    around = "" if low is None else f" [{low:.3f}, {high:.3f}]"
+    return f"{value['value']:.3f}{around} of {value['n']}"
 
 
 def interval(estimate: "Estimate") -> str:

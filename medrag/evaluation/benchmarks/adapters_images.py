@@ -1,6 +1,7 @@
 """Adapters of benchmarks whose rows do not name their pictures."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +38,14 @@ def mediconfusion(rows: Rows, path: Path) -> Rows:
 def rad_restruct(rows: Rows, path: Path) -> Rows:
     """Ask every question of a report about each frontal picture of its study.
 
+    A question gets the name of its `node` in the tree: the path that the file gives, and how often
+    the path was asked before, as that of a finding recurs with each of its instances and that of
+    an area stands for the area as a whole, too. Its `parent` is the node that the last yes of its
+    history answers: the question above it, or the instance before it. A `report` is one of a
+    picture, as the released code counts them.
+
     Source:
-        Pellegrini, Keicher, Oezsoy & Navab, MICCAI 2023.
+        Pellegrini, Keicher, Oezsoy & Navab, MICCAI 2023 (ChantalMP/Rad-ReStruct).
     """
     mapping = read_beside(path.parent.parent / _MAPPING)
     if not isinstance(mapping, dict):
@@ -46,11 +53,20 @@ def rad_restruct(rows: Rows, path: Path) -> Rows:
     pictures = mapping.get(path.stem)
     if not isinstance(pictures, list):
         raise EvaluationError(f"{_MAPPING} has no list of pictures for report {path.stem!r}")
+    n_asked: Counter[str] = Counter()
+    affirmed: dict[str, str] = {}
 
     def asked(row: Record) -> Iterable[Record]:
         number = int(row.values["@row"]) - 1
+        node, parent = _node(row, n_asked), _parent(row, affirmed)
+        if node and row.values.get("answer") == ["yes"]:
+            affirmed[str(row.values.get("question"))] = node
         for picture in pictures:
-            yield with_values(row, image=f"{picture}.png", at_id=f"{picture}_{path.stem}_{number}")
+            report = f"{picture}_{path.stem}"
+            yield with_values(
+                row, image=f"{picture}.png", at_id=f"{report}_{number}", report=report,
+                node=node, parent=parent,
+            )  # fmt: skip
 
     return each_row(rows, asked)
 
@@ -73,6 +89,26 @@ def mimic_nle(rows: Rows, path: Path) -> Rows:
         )  # fmt: skip
 
     return each_row(rows, explained)
+
+
+def _node(row: Record, n_asked: Counter[str]) -> str | None:
+    info = row.values.get("info")
+    place = info.get("path") if isinstance(info, dict) else None
+    if not isinstance(place, str) or not place:
+        return None
+    n_asked[place] += 1
+    return f"{place} {n_asked[place]}"
+
+
+def _parent(row: Record, affirmed: Mapping[str, str]) -> str | None:
+    """Find the node of the last question in the history that is answered by yes."""
+    history = row.values.get("history")
+    for turn in reversed(history if isinstance(history, list) else []):
+        if isinstance(turn, list) and len(turn) == 2 and turn[1] == ["yes"]:
+            if (above := affirmed.get(str(turn[0]))) is None:
+                raise BadRowError(f"the history asks {turn[0]!r:.60}, which no row before affirms")
+            return above
+    return None
 
 
 def _joined(categories: Any) -> str:

@@ -8,7 +8,7 @@ from medrag.evaluation.benchmarks.columns import Column
 
 PROTOCOLS = (
     "llava_med", "closed_only", "medevalkit_rule", "medevalkit_judge", "cares", "prefix",
-    "nearest_option", "exact",
+    "nearest_option", "exact", "overlap", "places", "sure_vqa",
 )  # fmt: skip
 ACCESS = ("open", "sign-up", "credentialed", "gated", "unreleased")
 FORMATS = ("json", "json_groups", "jsonl", "csv", "tsv", "parquet", "beir", "medquad_xml")

@@ -26,7 +26,7 @@ def read_card(name: str | Path) -> Card:
         return _read(Path(name))
     if name not in known_benchmarks():
         near = difflib.get_close_matches(str(name), known_benchmarks(), n=3)
-        hint = f"did you mean {' or '.join(near)}?" if near else "see known_benchmarks()"
+        hint = f"did you mean {' or '.join(near)}?" if near else "medrag eval benchmarks lists them"
         raise EvaluationError(
             f"no benchmark is called {name!r}; {hint} (a card of your own is named by its path, "
             "which ends in .yaml)"

@@ -163,7 +163,7 @@ class _Reading:
             table = "\n  ".join(wrong)
             raise EvaluationError(
                 f"{self.card.title} is not complete, or another release:\n  {table}\nGet the "
-                f"whole set from {self.card.home}, or accept what is there: subset=True (--subset)"
+                f"whole set from {self.card.home}, or accept what is there: --subset (subset=True)"
             )
         return tuple(wrong)
 
@@ -179,7 +179,7 @@ def _accepted(problem: str, *, subset: bool) -> str:
     if subset:
         return f"left out: {problem}"
     raise EvaluationError(
-        f"{problem}\nMend them, or leave them out and be told: subset=True (--subset)"
+        f"{problem}\nMend them, or leave them out and be told: --subset (subset=True)"
     )
 
 

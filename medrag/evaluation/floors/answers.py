@@ -53,13 +53,14 @@ def floor_answers(
 ) -> Floor | None:
     """Answer items without a model.
 
-    - constant: the most frequent training answer of the same form (closed, open text, number,
-      choice). For choices the option most often right among items with the same options, or else
-      the letter most often right.
+    - constant: the most frequent training answer of the same form (closed, open, choice, report).
+      For choices the option most often right among items with the same options, or else the letter
+      most often right.
     - question: the most frequent training answer to the same words, or else to the same first two
       words, or else the constant.
     - random: yes or no, an option, or a training answer of the form, drawn evenly.
-    - nearest_case: the answer of the training item nearest in words and picture.
+    - nearest_case: the answer of the training item nearest in words and picture; pictures that
+      cannot be read count as absent, and the note tells how many there are.
 
     Confidence is the share of that answer among those counted, the similarity of the nearest case,
     and None for what is drawn.
@@ -76,7 +77,6 @@ def floor_answers(
 
     Raises:
         ValueError: if the name is none of `FLOORS`.
-        MedragError: if `nearest_case` cannot read a picture.
     """
     if why_left_out(name, items, training) is not None:
         return None
@@ -139,7 +139,8 @@ def _of_nearest(
     notes: list[str],
 ) -> list[Told]:
     told, n_constant = [], 0
-    for item, near in zip(items, nearest_cases(items, training, guard=guard), strict=True):
+    cases = nearest_cases(items, training, guard=guard)
+    for item, near in zip(items, cases.nearest, strict=True):
         text = "" if near is None else _as_in(item, training[near.place])
         if near is not None and text:
             told.append(Told(text, near.similarity))
@@ -148,6 +149,8 @@ def _of_nearest(
             n_constant += told[-1] is not NOTHING
     if n_constant:
         notes.append(f"{n_constant} of {len(items)} items fit no case and get the constant")
+    if cases.n_unread:
+        notes.append(f"pictures that cannot be read and count as absent: {cases.n_unread}")
     if not guard:
         notes.append("the same picture, study and subject were allowed")
     return told

@@ -1,18 +1,25 @@
-"""The form of an answer: which items share one, what is right, and how a reader would write it."""
+"""The form of an answer: which items share one, what is right, and how a reader would write it.
+
+A form is what is known of an answer before it is seen: from the benchmark's own columns, or from
+the words of the question. What only the reference tells is none, or a floor would be told a part
+of the answer.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
-from medrag.generation.asked import answer_sign
-from medrag.language import words
-from medrag.records import Item
+from medrag.generation.asked import answer_sign, option_meant
+from medrag.generation.extractive.polar import is_polar as asks_yes_or_no
+from medrag.language import LANGUAGES, words
+from medrag.prompting.templates import letter
+from medrag.records import Item, Question
 
 # Items of one form are answered from training items of the same form.
-CLOSED = "closed"
+CLOSED, OPEN = "closed", "open"
 _CHOSEN = ("choice", "choices")
 # Their right answers are regions, which no most frequent text stands for.
 _WITHOUT_TEXT = ("boxes",)
-_MOST = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +36,22 @@ NOTHING = Told("")
 def form_of(item: Item) -> str | None:
     """Name what is known of an answer before it is seen; None if a text cannot be its floor.
 
-    The closed questions of a benchmark share one form, also where a few of them are answered by
-    other words than yes and no: which these are only their answers tell.
+    - Options make a choice, and a whole report is one by its benchmark.
+    - "closed": what the benchmark's files count among their closed questions, also where a few of
+      them are answered by other words than yes and no. Where the files do not say it
+      (`Item.inferred`), the question alone tells: it begins as one for yes or no does ("is",
+      "does", "can"), and offers no "or".
+    - "open": all others. Whether a number, a word or even yes is right of them only their answers
+      tell.
     """
     if item.kind in _WITHOUT_TEXT:
         return None
     if item.kind in _CHOSEN:
         return item.kind if item.question.options else None
-    return CLOSED if item.closed or item.kind == "yes_no" else item.kind
+    if item.kind == "report":
+        return item.kind
+    closed = _begins_polar(item.question.text, item.language) if item.inferred else item.closed
+    return CLOSED if closed else OPEN
 
 
 def chooses(item: Item) -> bool:
@@ -87,25 +102,16 @@ def nearest_places(item: Item, case: Item) -> tuple[int, ...]:
         Empty if one of them is like no option, or like several.
     """
     options = [bare(option) for option in item.question.options]
-    found = {_most_alike(text, options) for text in right_answer(case)}
+    found = {option_meant(text, options) for text in right_answer(case)}
     return () if None in found else tuple(sorted(place for place in found if place is not None))
-
-
-def _most_alike(text: str, options: Sequence[str]) -> int | None:
-    if text in options:
-        return options.index(text)
-    shares = [_overlap(text, option) for option in options]
-    best = max(shares)
-    return shares.index(best) if best >= _MOST and shares.count(best) == 1 else None
-
-
-def _overlap(one: str, other: str) -> float:
-    """Give twice the words that two texts share as a share of the words of both."""
-    first, second = set(one.split()), set(other.split())
-    return 2 * len(first & second) / max(1, len(first) + len(second))
 
 
 def lettered(item: Item, places: Sequence[int]) -> str:
     """Write chosen options as a reader does: "B. pneumothorax", several joined by semicolons."""
     options = item.question.options
-    return "; ".join(f"{chr(ord('A') + place)}. {options[place].strip()}" for place in places)
+    return "; ".join(f"{letter(place)}. {options[place].strip()}" for place in places)
+
+
+@lru_cache(maxsize=1 << 14)
+def _begins_polar(text: str, language: str) -> bool:
+    return asks_yes_or_no(Question(text=text), language if language in LANGUAGES else "en")

@@ -16,6 +16,7 @@ _PAIR = re.compile(rf"\({_NUMBER},{_NUMBER}\) ?,? ?\({_NUMBER},{_NUMBER}\)")
 _TAG = re.compile(
     rf"<(?:box|bbox)>[\[( ]?{_NUMBER}{_COMMA}{_NUMBER}{_COMMA}{_NUMBER}{_COMMA}{_NUMBER}"
 )
+_EMPTY = re.compile(r"\[ ?\]")
 _CORNERS = (
     ("x1", "y1", "x2", "y2"),
     ("x0", "y0", "x1", "y1"),
@@ -31,7 +32,8 @@ def read_boxes(text: str) -> Boxes | Unparsed:
 
     JSON is read first, also inside other words: lists of four numbers at any depth, and objects
     with four named corners or with a corner and a size. Then come <box> tags, lists of four and
-    pairs of points. An empty JSON list says that there is none.
+    pairs of points. An empty list ("[]"), where no box stands beside it, says that there is none;
+    words ("no box") do not. Points alone ("[1, 2]") are no boxes and are not read.
     """
     text = text.replace("\n", " ")
     found = _from_json(text)
@@ -41,7 +43,7 @@ def read_boxes(text: str) -> Boxes | Unparsed:
         boxes = [box for match in pattern.finditer(text) if (box := _box(match.groups()))]
         if boxes:
             return Boxes(tuple(boxes))
-    return Unparsed("no box")
+    return Boxes(()) if _EMPTY.search(text) else Unparsed("no box")
 
 
 def _from_json(text: str) -> list[Box] | None:
@@ -53,8 +55,7 @@ def _from_json(text: str) -> list[Box] | None:
         value = json.loads(text[min(starts) : end + 1])
     except (ValueError, RecursionError):  # lists nested without end are no answer either
         return None
-    boxes = list(_walk(value))
-    return boxes if boxes or value == [] else None
+    return list(_walk(value)) or None
 
 
 def _walk(value: Any) -> Iterator[Box]:

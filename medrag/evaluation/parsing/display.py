@@ -10,6 +10,7 @@ from medrag.evaluation.parsed import (
     Unparsed,
     YesNo,
 )
+from medrag.prompting.templates import letter
 
 _LONGEST = 60
 
@@ -20,7 +21,7 @@ def shown(parsed: Parsed) -> str:
         case YesNo(value):
             return "yes" if value else "no"
         case Letters(options):
-            return ", ".join(chr(ord("A") + option) for option in options) or "none"
+            return ", ".join(map(letter, options)) or "none"
         case Number(value, unit):
             return f"{value:g} {unit}".rstrip()
         case Boxes(boxes):

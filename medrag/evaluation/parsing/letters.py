@@ -18,6 +18,7 @@ from functools import lru_cache
 
 from medrag.evaluation.parsed import Letters, Unparsed, YesNo
 from medrag.evaluation.parsing.polarity import read_polarity
+from medrag.prompting.templates import letter
 
 NOTHING = Unparsed("no option is named")
 _ORDERS = ("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "أبجدهوزحطي", "甲乙丙丁戊己庚辛壬癸")
@@ -57,11 +58,11 @@ def read_letter(text: str, options: Sequence[str]) -> Letters | Unparsed:
         return _one(same)
     if joined := _joined(text, len(options)):
         return _one(joined)
-    letter = leading_letter(text, len(options))
-    if letter is None:
-        letter = _before_its_text(text, texts)
-    if letter is not None:
-        return _checked(letter, text, texts)
+    named = leading_letter(text, len(options))
+    if named is None:
+        named = _before_its_text(text, texts)
+    if named is not None:
+        return _checked(named, text, texts)
     if sorted(texts) == ["no", "yes"]:
         return _polar(text, texts)
     for found in (_beginning(text, texts), _named(text), contained(text, texts), _ending(text)):
@@ -81,9 +82,9 @@ def read_letters(text: str, options: Sequence[str]) -> Letters | Unparsed:
     texts = [plain(option) for option in options]
     found: list[int] = []
     if _GLUED.fullmatch(text) and len(set(text)) == len(text):
-        found = [_index(letter) for letter in text]
+        found = [_index(mark) for mark in text]
     elif (listed := _LIST.match(text)) and not _is_article(text, listed):
-        found = [_index(letter) for letter in re.findall(r"[A-Z]", listed.group(1))]
+        found = [_index(mark) for mark in re.findall(r"[A-Z]", listed.group(1))]
     found += [_index(match.group(1)) for match in _EACH.finditer(text)]
     found = found or _named(text) or contained(text, texts)
     if not found:
@@ -140,7 +141,7 @@ def _joined(text: str, n: int) -> list[int]:
     match = _JOINED.match(text.removeprefix("Both ").removeprefix("Either "))
     if match is None:
         return []
-    both = [_index(letter) for letter in match.groups()]
+    both = [_index(mark) for mark in match.groups()]
     return both if all(index < n for index in both) and both[0] != both[1] else []
 
 
@@ -160,13 +161,13 @@ def _checked(index: int, text: str, texts: Sequence[str]) -> Letters | Unparsed:
     behind = plain(text).split(" ", 1)[-1]
     for other, option in enumerate(texts):
         if other != index and option == behind and option != texts[index]:
-            said = f"{chr(ord('A') + index)}, with the text of {chr(ord('A') + other)}"
+            said = f"{letter(index)}, with the text of {letter(other)}"
             return Unparsed(f"contradictory: {said}")
     return Letters((index,))
 
 
 def _outside(index: int, texts: Sequence[str]) -> Unparsed:
-    name = chr(ord("A") + index) if index < len(_ORDERS[0]) else "a number"
+    name = letter(index) if index < len(_ORDERS[0]) else "a number"
     return Unparsed(f"{name} is none of the {len(texts)} options")
 
 
@@ -174,7 +175,7 @@ def _one(found: Sequence[int]) -> Letters | Unparsed:
     several = sorted(set(found))
     if len(several) == 1:
         return Letters((several[0],))
-    return Unparsed("several options: " + ", ".join(chr(ord("A") + i) for i in several))
+    return Unparsed("several options: " + ", ".join(map(letter, several)))
 
 
 def _polar(text: str, texts: Sequence[str]) -> Letters | Unparsed:

@@ -7,17 +7,22 @@ and a power of ten are not read as one of their parts. "None", "zero" and a lead
 A comma before groups of three digits parts thousands; any other comma is a decimal comma, and so is
 every single one where the language writes decimals so. Number words are English, Chinese and
 Arabic. Letters and digits of one word ("T2", "2nd") are no number.
+
+The unit is what stands behind the number, as it was written: a symbol of the list here, or any
+word of two letters or more that `numbers.unit_of` knows, capitals or not ("centimeters", "MM").
+"In" is an inch only at the end ("2 in."), for "3 in the left lung" is a count.
 """
 
 import re
 
+from medrag.evaluation.numbers import unit_of
 from medrag.evaluation.parsed import Number, Unparsed
 
 NOTHING = Unparsed("no number")
 _DECIMAL_COMMA = frozenset({"de", "fr", "es", "it", "pt", "nl"})
 _DIGITS = str.maketrans("٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹٫٬−", "01234567890123456789.,-")
 _UNIT = (
-    r"mmHg|mm[23²³]?|cm[23²³]?|[µμ]m|um|nm|km|m[23²³]?|dl|dL|ml|mL|cc|l|L|"
+    r"mm ?Hg|mm[23²³]?|cm[23²³]?|[µμ]m|um|nm|km|m[23²³]?|dl|dL|ml|mL|cc|l|L|"
     r"mg/d[lL]|g/d[lL]|mmol/[lL]|[µμ]g|mcg|ng|mg|kg|g|%|percent|°C|°F|°|degrees?|"
     r"bpm|HU|kHz|MHz|Hz|msec|ms|seconds?|secs?|s|minutes?|min|hours?|h|days?|weeks?|months?|years?|"
     r"mSv|Gy|kVp?|mAs?|pixels?|px|kPa|Pa|T|"
@@ -25,9 +30,11 @@ _UNIT = (
 )
 _NUMBER = re.compile(
     r"(?<![\w.,/])(?P<sign>[-+]?)(?P<digits>\d{1,3}(?:[  ]\d{3})+(?![\d.,])|\d+(?:[.,]\d+)*)"
-    r"(?P<power>[eE][-+]?\d{1,3})?(?!\w*\d)"
-    rf"(?: ?-?(?P<unit>{_UNIT})(?![^\W_]))?(?P<rest>[^\W\d_]*)"
+    # A digit further on in the word makes it a name, but that of "5mm2".
+    r"(?P<power>[eE][-+]?\d{1,3})?(?!(?!(?:mm|cm|m)[23]\b)\w*\d)(?P<rest>[^\W\d_]*)"
 )
+_LISTED = re.compile(rf" ?-?({_UNIT})(?![^\W_])")
+_SPELLED = re.compile(r" ?-?([^\W\d_]{2,}[23]?)(?![^\W_])")
 _PART = re.compile(
     r"\d ?(?:-|–|—|~|to|or|through|until|bis|a|à|至|到|±) ?-?\d"
     r"|\bbetween [^.]{0,30}\d[^.]{0,20} and \d"
@@ -97,7 +104,25 @@ def _digits(match: re.Match[str], language: str) -> Number | None:
     value = float(_point(written, language) + (match["power"] or ""))
     if value == float("inf"):
         return None
-    return Number(-value if match["sign"] == "-" else value, match["unit"] or "")
+    unit = _unit_behind(match.string, match.start("rest"))
+    return Number(-value if match["sign"] == "-" else value, unit)
+
+
+def _unit_behind(text: str, end: int) -> str:
+    """Find the unit that follows the end of a number; empty without one."""
+    if listed := _LISTED.match(text, end):
+        return listed.group(1)
+    spelled = _SPELLED.match(text, end)
+    if spelled is None:
+        return ""
+    word = spelled.group(1)
+    if word.lower() == "in" and text[spelled.end() : spelled.end() + 2].strip(" ."):
+        return ""
+    try:
+        unit_of(word)
+    except ValueError:
+        return ""
+    return word
 
 
 def _point(written: str, language: str) -> str:
@@ -132,16 +157,11 @@ def _words(text: str) -> list[tuple[int, Number]]:
                 value, start = small, match.start()
             previous = small
         else:
-            found += [(start, _with_unit(value, text, end))] if start >= 0 else []
+            found += [(start, Number(float(value), _unit_behind(text, end)))] if start >= 0 else []
             value, start, previous = 0, -1, 0
             continue
         end = match.end()
-    return found + ([(start, _with_unit(value, text, end))] if start >= 0 else [])
-
-
-def _with_unit(value: int, text: str, end: int) -> Number:
-    match = re.compile(rf" ({_UNIT})(?![^\W_])").match(text, end)
-    return Number(float(value), match.group(1) if match else "")
+    return found + ([(start, Number(float(value), _unit_behind(text, end)))] if start >= 0 else [])
 
 
 def _chinese(text: str) -> list[tuple[int, Number]]:

@@ -18,31 +18,41 @@ from medrag.prompting.templates import TEMPLATE_VERSION
 
 # What may differ between two sittings of one run.
 _FREE = frozenset({"created", "arms", "notes", "problems", "memory"})
+# What answers do not depend on: a scorer that is mended leaves a run that is half done its own.
+_AFTERWARDS = (
+    "cli", "reporting", "integrations", "serving", "alignment", "evaluation/scorers",
+    "evaluation/scoring", "evaluation/statistics", "evaluation/parsing", "evaluation/grounding",
+    "evaluation/text_measures",
+)  # fmt: skip
 LEFT_OUT = "left out"
 _SHOWN = 80
 
 
 def manifest_of(
-    pipeline: Pipeline, benchmark: Benchmark, items: bytes, seed: int
+    pipeline: Pipeline, benchmark: Benchmark, items: bytes, seed: int, *, training: bytes = b""
 ) -> dict[str, Any]:
     """Say what the answers depend on, so that answers of two kinds never stand in one run.
 
     Args:
-        items: the lines of items.jsonl.
+        items: the lines of `item_lines(..., named=True)`.
+        training: likewise, of the items that floors learn from.
     """
     return {
         "format": FORMAT,
         "medrag": medrag.__version__,
         "code": code_sha256(),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "n_items": len(benchmark.items),
         "benchmark": {
             "name": benchmark.name,
             "split": benchmark.split,
             "layout": benchmark.layout,
             "files": dict(benchmark.files),
             "items": hashlib.sha256(items).hexdigest(),
+            "protocols": list(benchmark.card.protocols),
+            "group_by": list(benchmark.card.group_by),
         },
-        "n_items": len(benchmark.items),
+        "training": hashlib.sha256(training).hexdigest() if training else None,
         **(pipeline.identity or {"pipeline": {"name": type(pipeline).__name__}}),
         "k": pipeline.k,
         "guard": pipeline.guard,
@@ -58,12 +68,14 @@ def manifest_of(
 
 @cache
 def code_sha256() -> str:
-    """Hash the source files of the package: answers of two versions are not mixed unseen."""
+    """Hash the sources that answers depend on: those of two versions are not mixed unseen."""
     folder = Path(medrag.__file__).parent
     digest = hashlib.sha256()
     for path in sorted(folder.rglob("*.py")):
-        digest.update(f"{path.relative_to(folder).as_posix()}\0".encode())
-        digest.update(path.read_bytes())
+        name = path.relative_to(folder).as_posix()
+        if not name.startswith(tuple(f"{each}/" for each in _AFTERWARDS)):
+            digest.update(f"{name}\0".encode())
+            digest.update(path.read_bytes())
     return digest.hexdigest()
 
 
@@ -74,7 +86,11 @@ def begin(out: Path, manifest: dict[str, Any], items: bytes, arms: Sequence[str]
         there = read_manifest(out)
         _refuse_other(out, there, manifest)
         known = there["arms"]
-        manifest = {**there, "arms": [*known, *(arm for arm in arms if arm not in known)]}
+        manifest = {
+            **there,
+            "arms": [*known, *(arm for arm in arms if arm not in known)],
+            "training": there.get("training") or manifest["training"],
+        }
     elif (out / ANSWERS).exists():
         raise EvaluationError(
             f"{out} holds {ANSWERS} without {MANIFEST}, so that nobody knows what they answer; "
@@ -88,7 +104,9 @@ def begin(out: Path, manifest: dict[str, Any], items: bytes, arms: Sequence[str]
 
 def _refuse_other(out: Path, there: Mapping[str, Any], here: Mapping[str, Any]) -> None:
     for key in here:
-        if key not in _FREE and there.get(key) != here[key]:
+        # Floors may come later: until then a run has no training items.
+        unset = key == "training" and None in (there.get(key), here[key])
+        if key not in _FREE and not unset and there.get(key) != here[key]:
             raise EvaluationError(
                 f"{out} holds a run with another {_differing(key, there.get(key), here[key])}; "
                 "answers of two kinds are not mixed: give another folder"
@@ -109,7 +127,10 @@ def _short(value: Any) -> str:
 
 
 def finish(out: Path, notes: Mapping[str, str], memory: Mapping[str, int]) -> None:
-    """Add what is known at the end: notes of arms, memory by stage. Arms left out are no arms."""
+    """Add what is known at the end: notes of arms, memory by stage. Arms left out are no arms.
+
+    A note takes the place of an older one of the same arm; "" leaves none.
+    """
     manifest = read_manifest(out)
     left_out = {arm for arm, note in notes.items() if note.startswith(LEFT_OUT)}
     most = {
@@ -117,7 +138,8 @@ def finish(out: Path, notes: Mapping[str, str], memory: Mapping[str, int]) -> No
         for stage in {*memory, *manifest["memory"]}
     }
     arms = [arm for arm in manifest["arms"] if arm not in left_out]
-    kept = {"notes": {**manifest["notes"], **notes}, "memory": most, "arms": arms}
+    told = {arm: note for arm, note in {**manifest["notes"], **notes}.items() if note}
+    kept = {"notes": told, "memory": most, "arms": arms}
     _write_manifest(out / MANIFEST, {**manifest, **kept})
 
 

@@ -10,7 +10,7 @@ Answering is costly and scoring is not: everything after a run reads these files
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -41,7 +41,7 @@ class Run:
     """A run that can be read.
 
     Attributes:
-        manifest: see `medrag.evaluation.run`.
+        manifest: see `medrag.evaluation.runs.manifest`.
         items: by id, in the order of the benchmark.
     """
 
@@ -62,14 +62,18 @@ class Run:
                 item a second time for an arm; names the line.
         """
         path = self.folder / ANSWERS
+        # Of a run that is still being written: passages stand on disk before the answers that
+        # name them, so that what is there now finds its own.
+        end = path.stat().st_size if path.is_file() else 0
         with WrittenPassages(self.folder / PASSAGES) as passages:
-            yield from self._read(path, passages, prompts)
+            yield from self._read(whole_lines(path, end), passages, prompts)
 
     def _read(
-        self, path: Path, passages: Mapping[str, Passage], prompts: bool
+        self, lines: Iterable[tuple[int, bytes]], passages: Mapping[str, Passage], prompts: bool
     ) -> Iterator[Answered]:
+        path = self.folder / ANSWERS
         seen: set[tuple[str, str]] = set()
-        for number, line in whole_lines(path):
+        for number, line in lines:
             try:
                 value = json.loads(line)
                 item, arm = value["item"], value["arm"]
@@ -210,11 +214,18 @@ def passage_places(path: Path) -> dict[str, int]:
     return places
 
 
-def whole_lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Give number and text of each line; a last one without an end was cut short."""
+def whole_lines(path: Path, end: int | None = None) -> Iterator[tuple[int, bytes]]:
+    """Give number and text of each line; a last one without an end was cut short.
+
+    Args:
+        end: bytes to read at most; None for all.
+    """
     if not path.is_file():
         raise EvaluationError(f"{path} is missing; run again")
+    read = 0
     with path.open("rb") as stream:
         for number, line in enumerate(stream, start=1):
-            if line.endswith(b"\n"):
-                yield number, line
+            read += len(line)
+            if not line.endswith(b"\n") or (end is not None and read > end):
+                return
+            yield number, line

@@ -15,12 +15,15 @@ from medrag.evaluation.runs.reading import (
     whole_lines,
 )
 from medrag.identity import load_key, pseudonym
-from medrag.indexing.durable import sync
-from medrag.records import Answer, Item, Passage
+from medrag.indexing.durable import move, sync
+from medrag.records import Answer, ImageRef, Item, Passage
 
 
 class Writer:
     """Appends answers to a run, and the passages that they name and that are not there yet.
+
+    A last line that was cut short is dropped, and so are answers that failed, so that they are
+    tried anew.
 
     Attributes:
         done: (item, arm) of the answers that stand there.
@@ -68,10 +71,24 @@ def anonymous(item: Item) -> Item:
     return replace(item, question=hashed, cluster=cluster)
 
 
-def item_lines(items: Iterable[Item]) -> bytes:
-    """Write items as the lines of items.jsonl, without names of patients and studies."""
-    lines = (json.dumps(to_json(anonymous(item))) for item in items)
+def item_lines(items: Iterable[Item], *, named: bool = False) -> bytes:
+    """Write items as the lines of items.jsonl, without names of patients and studies.
+
+    Args:
+        named: write the names of pictures in place of their paths, so that equal items give equal
+            lines wherever their files lie.
+    """
+    given = (_with_names(item) if named else item for item in items)
+    lines = (json.dumps(to_json(anonymous(item))) for item in given)
     return b"".join(line.encode() + b"\n" for line in lines)
+
+
+def _with_names(item: Item) -> Item:
+    images = tuple(
+        replace(image, path=Path(image.path).name) if isinstance(image, ImageRef) else image
+        for image in item.question.images
+    )
+    return replace(item, question=replace(item.question, images=images))
 
 
 def _append(path: Path, values: Iterable[Json]) -> None:
@@ -81,12 +98,28 @@ def _append(path: Path, values: Iterable[Json]) -> None:
 
 
 def _recovered_answers(path: Path) -> set[tuple[str, str]]:
-    """Cut off a last line that was not written whole, and list what is answered."""
+    """List what is answered, and drop lines that were cut short or say that the answer failed."""
     _cut_open_end(path)
-    return {
-        _answered(path, number, line)
-        for number, line in (whole_lines(path) if path.is_file() else ())
-    }
+    done: set[tuple[str, str]] = set()
+    failed: set[int] = set()
+    for number, line in whole_lines(path) if path.is_file() else ():
+        answered, is_failed = _answered(path, number, line)
+        if is_failed:
+            failed.add(number)
+        else:
+            done.add(answered)
+    if failed:
+        _drop(path, failed)
+    return done
+
+
+def _drop(path: Path, numbers: set[int]) -> None:
+    """Rewrite a file without some of its lines, whole or not at all."""
+    temporary = path.with_name(f"{path.name}.tmp")
+    with temporary.open("wb") as stream:
+        stream.writelines(line for number, line in whole_lines(path) if number not in numbers)
+        sync(stream)
+    move(temporary, path)
 
 
 def _recovered_passages(path: Path) -> dict[str, int]:
@@ -102,10 +135,13 @@ def _cut_open_end(path: Path) -> None:
         stream.truncate(whole)
 
 
-def _answered(path: Path, number: int, line: bytes) -> tuple[str, str]:
+def _answered(path: Path, number: int, line: bytes) -> tuple[tuple[str, str], bool]:
+    """Give item and arm of a line, and whether the answer failed."""
     try:
         value = json.loads(line)
-        return value["item"], value["arm"]
+        answer = value["answer"]
+        is_failed = bool(answer.get("error")) and not answer.get("text")
+        return (str(value["item"]), str(value["arm"])), is_failed
     except BROKEN as error:
         raise EvaluationError(
             f"{path}, line {number}: no answer of a run; delete the line and run again: what is "

@@ -12,6 +12,8 @@ beside:
 - "accuracy_of_parsed": the accuracy, left out where the answer cannot be read;
 - "accuracy_of_answered": the accuracy, left out where it abstains.
 
+For "places" and "sure_vqa" the accuracy is their headline measure; "overlap" has none.
+
 Faithful scorers see the answer's text without citation markers, which the released ones never
 meet; tags and reasoning stay in. A measure that does not apply to an item is left out, one that
 could not be computed is nan. Rows of a kind that a protocol does not know give no measure.

@@ -2,17 +2,17 @@
 
 import re
 
+from medrag.evaluation.numbers import converted
 from medrag.evaluation.parsed import Abstained, Boxes, Letters, Number, Text, Unparsed, YesNo
 from medrag.evaluation.parsing.letters import plain
 from medrag.evaluation.parsing.numerals import read_number
 from medrag.evaluation.parsing.polarity import read_polarity
 from medrag.evaluation.scorers.protocol import Case
 from medrag.evaluation.scorers.words import answer_words
-from medrag.records import Item
+from medrag.records import Box, Item
 
 # Numbers that differ by less than this share are one number, written with other digits.
 _SAME = 1e-9
-_LENGTHS = {"nm": 1e-6, "um": 1e-3, "µm": 1e-3, "μm": 1e-3, "mm": 1.0, "cm": 10.0, "m": 1000.0}
 _YES_NO = re.compile(r"\s*(yes|no)\s*[.!]?\s*", re.IGNORECASE)
 _EITHER = re.compile(r"\b(\w+)\W+or\W+(?:the |a |an |in |on )*(\w+)", re.IGNORECASE)
 
@@ -22,9 +22,10 @@ def is_right(case: Case) -> float:
 
     - yes or no: the reference read in the same way, see `reference_polarity`;
     - options: the same option, or exactly the same options;
-    - a number: equal, lengths converted; a unit that one side lacks is not compared;
+    - a number: equal, see `in_unit`;
     - text: the same words, without articles and with number words as digits;
-    - boxes: the same boxes in any order; how far boxes overlap is another measure.
+    - boxes: the same boxes in any order, of which there may be none; how far boxes overlap is
+      another measure.
 
     What could not be read and what abstains is not right. A yes or no item whose answer was read
     as text is read again as yes or no.
@@ -39,13 +40,13 @@ def is_right(case: Case) -> float:
         case Letters(options):
             return float(_chosen(item, options))
         case Number():
-            return float(any(_same_number(parsed, each, item) for each in item.references))
+            wanted = (reference_number(each, item) for each in item.references)
+            return float(any(each and _same_number(parsed, each) for each in wanted))
         case Text(text):
             words = answer_words(text)
             return float(any(words == answer_words(each) for each in item.references))
         case Boxes(boxes):
-            wanted = sorted(region.box for region in item.regions if region.box is not None)
-            return float(bool(wanted) and sorted(boxes) == wanted)
+            return float(asks_for_boxes(item) and sorted(boxes) == sorted(reference_boxes(item)))
         case _:
             return 0.0
 
@@ -102,20 +103,54 @@ def reference_polarity(item: Item) -> bool | None:
     return {"no", "not"}.isdisjoint(words)
 
 
+def reference_number(reference: str, item: Item) -> Number | None:
+    """Read a reference with its unit, or with that of the field "unit"; None if it is no number."""
+    wanted = read_number(reference, language=item.language)
+    if not isinstance(wanted, Number):
+        return None
+    return Number(wanted.value, wanted.unit or str(item.fields.get("unit") or ""))
+
+
+def in_unit(given: Number, unit: str) -> float | None:
+    """Give the value of a number in a unit; None if it cannot be converted.
+
+    A number without a unit is taken as it stands, and so is every number if `unit` is empty. A
+    unit that `numbers` does not know ("HU") converts into itself alone.
+    """
+    if _bare(given.unit) == _bare(unit):
+        return given.value
+    try:
+        return converted(given.value, given.unit, unit)
+    except ValueError:
+        return None
+
+
+def reference_boxes(item: Item) -> list[Box]:
+    """Give the boxes of the right answer; none where nothing is there."""
+    return [region.box for region in item.regions if region.box is not None]
+
+
+def asks_for_boxes(item: Item) -> bool:
+    """Tell whether an answer can be compared with boxes: there are some, or there is no region.
+
+    Without any region nothing is there, and an empty list is the right answer. Points, masks and
+    names alone are no boxes, and no benchmark here says how near a point must be.
+    """
+    return item.kind == "boxes" and (bool(reference_boxes(item)) or not item.regions)
+
+
 def _chosen(item: Item, options: tuple[int, ...]) -> bool:
     right = {plain(each) for each in item.references}
     chosen = {plain(item.question.options[each]) for each in options}
     return chosen == right if item.kind == "choices" else bool(chosen) and chosen <= right
 
 
-def _same_number(given: Number, reference: str, item: Item) -> bool:
-    wanted = read_number(reference, language=item.language)
-    if not isinstance(wanted, Number):
+def _same_number(given: Number, wanted: Number) -> bool:
+    value, target = in_unit(given, wanted.unit), wanted.value
+    if value is None:
         return False
-    unit = wanted.unit or str(item.fields.get("unit") or "")
-    value, target = given.value, wanted.value
-    if given.unit and unit and given.unit != unit:
-        if given.unit not in _LENGTHS or unit not in _LENGTHS:
-            return False
-        value, target = value * _LENGTHS[given.unit], target * _LENGTHS[unit]
     return abs(value - target) <= _SAME * max(abs(value), abs(target), 1.0)
+
+
+def _bare(unit: str) -> str:
+    return unit.casefold().replace(" ", "").removesuffix("s")

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from medrag.evaluation.scorers.correctness import is_right, is_right_closed
+from medrag.evaluation.scorers.correctness import asks_for_boxes, is_right, is_right_closed
 from medrag.evaluation.scorers.protocol import (
     Case,
     Mode,
@@ -74,7 +74,7 @@ class Exact:
 
 def _counts(case: Case) -> bool:
     if case.item.kind == "boxes":
-        return bool(case.item.regions)
+        return asks_for_boxes(case.item)
     return case.item.kind != "report" and bool(case.item.references)
 
 

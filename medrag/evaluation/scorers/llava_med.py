@@ -5,19 +5,24 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from medrag.evaluation.parsed import Abstained, Text, Unparsed
+from medrag.evaluation.parsed import Abstained, Unparsed
 from medrag.evaluation.scorers.correctness import is_right, is_right_closed
 from medrag.evaluation.scorers.protocol import (
     Case,
     Mode,
     Scored,
     answer_text,
+    said_text,
     share,
     state_totals,
     states,
 )
-from medrag.evaluation.scorers.words import answer_words, vqa_normalised, vqa_overlap
-from medrag.evaluation.text_measures import token_overlap
+from medrag.evaluation.scorers.words import (
+    answer_words,
+    closest_overlap,
+    vqa_normalised,
+    vqa_overlap,
+)
 
 _KINDS = ("yes_no", "text", "number")
 _NOTHING = {"open_recall": 0.0, "open_precision": 0.0, "open_f1": 0.0, "exact_match": 0.0}
@@ -135,19 +140,11 @@ def _open(case: Case) -> dict[str, float]:
     """Compare with the reference that the answer shares most with, by F1."""
     if isinstance(case.parsed, Unparsed | Abstained):
         return dict(_NOTHING)
-    words = answer_words(_said(case))
-    found = [token_overlap(words, answer_words(each)) for each in case.item.references]
-    if not found:
-        return dict(_NOTHING)
-    best = max(found, key=lambda overlap: overlap.f1)
+    best = closest_overlap(said_text(case), case.item.references)
     exact = {"exact_match": is_right(case)}
     return {
         "open_recall": best.recall, "open_precision": best.precision, "open_f1": best.f1, **exact,
     }  # fmt: skip
-
-
-def _said(case: Case) -> str:
-    return case.parsed.text if isinstance(case.parsed, Text) else answer_text(case)
 
 
 class _Candidates:
@@ -168,7 +165,7 @@ class _Candidates:
     def accuracy(self, case: Case) -> float:
         if self.mode == "corrected" and isinstance(case.parsed, Unparsed | Abstained):
             return 0.0
-        said = answer_text(case) if self.mode == "faithful" else _said(case)
+        said = answer_text(case) if self.mode == "faithful" else said_text(case)
         place = self._nearest(set(self._split(said)))
         references = case.item.references[: 1 if self.mode == "faithful" else None]
         return float(place is not None and self.words[place] in map(self._split, references))

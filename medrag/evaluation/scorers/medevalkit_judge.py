@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from math import isnan
 
 from medrag.evaluation.judging import Judge, medevalkit_prompt, read_medevalkit
-from medrag.evaluation.parsed import Abstained, Text, Unparsed
+from medrag.evaluation.parsed import Abstained, Unparsed
 from medrag.evaluation.scorers.medevalkit_rule import (
     RULE_DEFECTS,
     corrected_rule,
@@ -16,6 +16,7 @@ from medrag.evaluation.scorers.protocol import (
     Mode,
     Scored,
     answer_text,
+    said_text,
     share,
     state_totals,
     states,
@@ -100,9 +101,8 @@ class MedEvalKitJudge:
         return not is_closed(case.item) and readable and not values["accuracy"]
 
     def _prompt(self, case: Case) -> str:
-        said = case.parsed.text if isinstance(case.parsed, Text) else answer_text(case)
-        if self.mode == "faithful":
-            said = extracted(answer_text(case))
+        faithful = self.mode == "faithful"
+        said = extracted(answer_text(case)) if faithful else said_text(case)
         return medevalkit_prompt(case.item, said)
 
     def _add(self, values: dict[str, float], case: Case, verdict: float | None) -> None:

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 
-from medrag.evaluation.parsed import Abstained, Text, Unparsed
+from medrag.evaluation.parsed import Abstained, Unparsed
 from medrag.evaluation.scorers.correctness import is_right, is_right_closed
 from medrag.evaluation.scorers.protocol import (
     Case,
     Mode,
     Scored,
     answer_text,
+    said_text,
     share,
     state_totals,
     states,
@@ -22,10 +23,9 @@ from medrag.evaluation.scorers.released_medevalkit import (
     judged_yes_no,
     parsed_response,
     reference,
-    set_overlap,
+    released_overlap,
 )
-from medrag.evaluation.scorers.words import answer_words
-from medrag.evaluation.text_measures import token_overlap
+from medrag.evaluation.scorers.words import closest_overlap
 
 _KINDS = ("yes_no", "text", "number", "choice")
 RULE_DEFECTS = (
@@ -118,7 +118,7 @@ def corrected_rule(case: Case) -> dict[str, float]:
 def _released_open(answer: str, response: str) -> dict[str, float]:
     said = parsed_response(response)
     exact = float(said == answer.lower())
-    found = set_overlap(said, answer)
+    found = released_overlap(said, answer)
     return {
         "accuracy": exact,
         "exact_match": exact,
@@ -131,10 +131,6 @@ def _released_open(answer: str, response: str) -> dict[str, float]:
 
 def _overlap(case: Case) -> dict[str, float]:
     names = ("open_precision", "open_recall", "open_f1")
-    if isinstance(case.parsed, Unparsed | Abstained) or not case.item.references:
+    if isinstance(case.parsed, Unparsed | Abstained):
         return dict.fromkeys(names, 0.0)
-    said = case.parsed.text if isinstance(case.parsed, Text) else answer_text(case)
-    words = answer_words(said)
-    found = [token_overlap(words, answer_words(each)) for each in case.item.references]
-    best = max(found, key=lambda overlap: overlap.f1)
-    return dict(zip(names, (best.precision, best.recall, best.f1), strict=True))
+    return dict(zip(names, closest_overlap(said_text(case), case.item.references), strict=True))

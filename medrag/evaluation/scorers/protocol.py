@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from medrag.evaluation.parsed import Abstained, Parsed, Unparsed
+from medrag.evaluation.parsed import Abstained, Parsed, Text, Unparsed
+from medrag.evaluation.parsing.cleaning import final_text, open_answer
 from medrag.language.markers import MARKER
 from medrag.records import Answer, Item
 
@@ -58,6 +59,16 @@ def answer_text(case: Case) -> str:
     """Give the text that a released scorer would see: without citation markers, else as it is."""
     # Without a "[" there is no marker; a pattern that begins with a blank is slow on many.
     return _MARKED.sub("", case.answer.text) if "[" in case.answer.text else case.answer.text
+
+
+def said_text(case: Case) -> str:
+    """Give the words of an answer for corrected modes: without reasoning, tags and leads.
+
+    Also of answers that were read as another form than words, and of those that could not be read.
+    """
+    if isinstance(case.parsed, Text):
+        return case.parsed.text
+    return open_answer(final_text(case.answer.text).text)
 
 
 def states(case: Case, accuracy: float | None) -> dict[str, float]:

@@ -8,7 +8,8 @@ Source:
 from collections.abc import Sequence
 
 from medrag.evaluation.scorers.nearest import nearest
-from medrag.evaluation.scorers.words import Overlap
+from medrag.evaluation.text_measures import Overlap, set_overlap
+from medrag.prompting.templates import letter
 from medrag.records import Item
 
 _BOXED = "\\boxed{"
@@ -91,7 +92,7 @@ def judged_closed(answer: str, response: str) -> bool:
 def chosen_option(options: Sequence[str], response: str) -> int:
     """Find the option that a response chooses: its letter, its text, else the nearest one."""
     lowered = response.lower()
-    letters = [chr(ord("a") + place) for place in range(len(options))]
+    letters = [letter(place).lower() for place in range(len(options))]
     parts = lowered.split("\n\n")
     if parts[0] in letters:
         lowered = parts[0]
@@ -105,15 +106,12 @@ def chosen_option(options: Sequence[str], response: str) -> int:
     return texts.index(first) if first in texts else nearest(texts, said)[0]
 
 
-def set_overlap(response: str, answer: str) -> Overlap:
+def released_overlap(response: str, answer: str) -> Overlap:
     """Compare sets of words. Where either has none, the released code fails: nan."""
-    given, wanted = set(response.lower().split()), set(answer.lower().split())
+    given, wanted = response.lower().split(), answer.lower().split()
     if not given or not wanted:
         return Overlap(float("nan"), float("nan"), float("nan"))
-    shared = len(given & wanted)
-    precision, recall = shared / len(given), shared / len(wanted)
-    f1 = 2 * precision * recall / (precision + recall) if shared else 0.0
-    return Overlap(precision, recall, f1)
+    return set_overlap(given, wanted)
 
 
 def released_verdict(reply: str | None) -> float:

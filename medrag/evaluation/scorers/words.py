@@ -9,9 +9,8 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import NamedTuple
 
-from medrag.evaluation.text_measures import tokens
+from medrag.evaluation.text_measures import Overlap, token_overlap, tokens
 
 _MARKS = ';/[]"{}()=+\\_-><@`,?!'
 _PERIOD = re.compile(r"\.(?!\d)")
@@ -23,14 +22,6 @@ _NUMBER_WORDS = {
     "none": "0", "zero": "0", "one": "1", "two": "2", "three": "3", "four": "4", "five": "5",
     "six": "6", "seven": "7", "eight": "8", "nine": "9", "ten": "10",
 }  # fmt: skip
-
-
-class Overlap(NamedTuple):
-    """Shares of words in [0, 1]."""
-
-    precision: float
-    recall: float
-    f1: float
 
 
 def _contractions() -> Mapping[str, str]:
@@ -99,3 +90,10 @@ def answer_words(text: str) -> tuple[str, ...]:
     """
     words = [_NUMBER_WORDS.get(word, word) for word in tokens(text)]
     return tuple(word for word in words if word not in _ARTICLES) or tuple(words)
+
+
+def closest_overlap(text: str, references: Sequence[str]) -> Overlap:
+    """Compare a text with the reference that it shares most with, by F1; zeros without one."""
+    words = answer_words(text)
+    found = [token_overlap(words, answer_words(each)) for each in references]
+    return max(found, key=lambda overlap: overlap.f1, default=Overlap(0.0, 0.0, 0.0))

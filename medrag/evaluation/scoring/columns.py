@@ -14,14 +14,16 @@ from medrag.evaluation.parsed import Abstained, Letters, Parsed, Text, Unparsed,
 from medrag.evaluation.parsing import parse_answer, shown
 from medrag.evaluation.runs import Answered, Run
 from medrag.evaluation.scorers import Case, ScoringProtocol
+from medrag.evaluation.scorers.correctness import asks_for_boxes
+from medrag.evaluation.scorers.places import answered_boxes, form_values
 from medrag.evaluation.scores import STATES, ScoreRow, State
-from medrag.evaluation.scoring.forms import answered_boxes, form_values
-from medrag.protocols import Progress
+from medrag.protocols import Progress, Verifier
 from medrag.records import Answer, Box, Hit, Item, Question, Selection
 
 Floats = NDArray[np.float64]
 # A class that no reference has: what was answered is neither yes nor no, and no option.
 NO_CLASS = "(no answer)"
+STRANGE_CONFIDENCE = "confidence outside [0, 1]"
 _BATCH = 256
 _STAGE = "scoring"
 
@@ -94,12 +96,14 @@ def gather(
     protocol: ScoringProtocol,
     *,
     arms: Sequence[str] | None = None,
+    verifier: Verifier | None = None,
     progress: Progress | None = None,
 ) -> Gathered:
     """Read and score every answer of a run once.
 
     Args:
         arms: those to read; None for all.
+        verifier: says which claims their evidence supports; None keeps what the run says of it.
 
     Raises:
         EvaluationError: if a line of the run is broken, or a judge that the protocol needs fails.
@@ -111,7 +115,7 @@ def gather(
     if progress:
         progress.start(_STAGE, len(places) * len(names), "answers")
     wanted = (answered for answered in run.answers() if answered.arm in columns)
-    for batch in _batches(wanted):
+    for batch in _batches(wanted, verifier):
         cases = [_case(run.items[answered.item], answered.answer) for answered in batch]
         for answered, case, values in zip(batch, cases, protocol.score(cases), strict=True):
             grounded = grounding_values(case.item, case.answer)
@@ -173,8 +177,11 @@ def row_of(item: str, columns: Columns, place: int) -> ScoreRow:
     )
 
 
-def _batches(answers: Iterator[Answered]) -> Iterator[list[Answered]]:
+def _batches(answers: Iterator[Answered], verifier: Verifier | None) -> Iterator[list[Answered]]:
     while batch := list(islice(answers, _BATCH)):
+        if verifier is not None:
+            verified = verifier.verify([each.answer for each in batch])
+            batch = [e._replace(answer=a) for e, a in zip(batch, verified, strict=True)]
         yield batch
 
 
@@ -203,10 +210,13 @@ def _place(columns: Columns, place: int, case: Case, values: Mapping[str, float]
     if case.item.kind in ("text", "report"):
         columns.texts[place] = parsed.text if isinstance(parsed, Text) else ""
     if answer.confidence is not None:
-        columns.confidence[place] = answer.confidence
+        if 0 <= answer.confidence <= 1:
+            columns.confidence[place] = answer.confidence
+        else:
+            columns.counts[STRANGE_CONFIDENCE] += 1
     if "pair" in case.item.fields:
         columns.evidence[place] = tuple(hit.passage.id for hit in answer.selection.kept)
-    if case.item.kind == "boxes":
+    if asks_for_boxes(case.item):
         columns.boxes[place] = answered_boxes(case)
     if answer.option_scores:
         columns.option_scores[place] = answer.option_scores
@@ -254,9 +264,13 @@ def _reason(hit: Hit, question: Question) -> str:
     asked = {getattr(image, "sha256", None) for image in question.images} - {None}
     if any(image.sha256 in asked for image in hit.passage.images):
         return "image"
-    if question.study is not None and hit.passage.source.study == question.study:
+    source = hit.passage.source
+    if question.study is not None and source.study == question.study:
         return "study"
-    return "subject"
+    if question.subject is not None and source.subject == question.subject:
+        return "subject"
+    # The whole of a picture of which the question shows a part.
+    return "image"
 
 
 def _right(columns: Columns, headline: Sequence[str]) -> Floats:

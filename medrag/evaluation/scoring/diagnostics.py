@@ -6,14 +6,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from medrag.evaluation.arms import CONTEXT
-from medrag.evaluation.scores import Diagnostics, Estimate, Flow
+from medrag.evaluation.scores import CONTEXT, RIGHT, STATES, Diagnostics, Estimate, Flow
 from medrag.evaluation.scoring.columns import Columns
 from medrag.evaluation.statistics import Resamples, Statistic, mean_of
 from medrag.records import Item
 
-# From this share on an answer counts as right where its measure is a share.
-_RIGHT = 0.5
 # (before, after): what changes between them is context, the right context, or the guard.
 _FLOWS = (
     ("no_context", CONTEXT),
@@ -42,8 +39,9 @@ def diagnose(
 
     - rescue: of the items wrong without context, those right with it; interference: of those right
       without, those wrong with it. The same beside random context: "... of random_context".
-    - over_reliance (ARM): of the items with a picture, those answered in the same words when the
-      picture shows nothing and the evidence stays.
+    - over_reliance (ARM): of the items with a picture that both arms answered, those answered the
+      same when the picture shows nothing and the evidence stays: read as the same, or for open
+      questions in the same words.
     - image_blind (ARM): right answers without the picture, among the items that have one.
     - has_context, rule_fired, near_duplicate, mean_evidence, copied_references and contradictions
       are of the arm "context", or the first one.
@@ -56,7 +54,7 @@ def diagnose(
             statistics |= _changes(columns[before], columns[CONTEXT])
     for name in _BLIND:
         if name in columns:
-            statistics |= _blind(columns[name], columns.get(CONTEXT), pictured)
+            statistics |= _blind(columns[name], columns.get(CONTEXT), pictured, items)
     for name, column in _SHARES.items():
         if column in main.values:
             statistics[name] = mean_of(main.values[column])
@@ -71,7 +69,7 @@ def diagnose(
 
 def is_right(columns: Columns) -> NDArray[np.float64]:
     """Tell right (1) from wrong (0); nan where the headline does not count the item."""
-    return np.where(np.isnan(columns.right), np.nan, columns.right >= _RIGHT)
+    return np.where(np.isnan(columns.right), np.nan, columns.right >= RIGHT)
 
 
 def flow(before: Columns, after: Columns, items: Sequence[Item]) -> Flow:
@@ -95,17 +93,29 @@ def _changes(before: Columns, after: Columns) -> dict[str, Statistic]:
 
 
 def _blind(
-    blind: Columns, context: Columns | None, pictured: NDArray[np.bool_]
+    blind: Columns,
+    context: Columns | None,
+    pictured: NDArray[np.bool_],
+    items: Sequence[Item],
 ) -> dict[str, Statistic]:
     right = np.where(pictured, is_right(blind), np.nan)
     found = {f"image_blind ({blind.arm})": mean_of(right)}
     # Without the picture retrieval brings other evidence, too: that says nothing of the reader.
     if context is not None and blind.arm != "text_only":
-        pairs = zip(context.digests, blind.digests, strict=True)
-        same = np.array([one == other for one, other in pairs], dtype=np.float64)
-        counted = pictured & ~context.missing & ~blind.missing
+        same = np.array(
+            [_same(context, blind, place, item) for place, item in enumerate(items)], dtype=float
+        )
+        answered = STATES.index("answered")
+        counted = pictured & (context.states == answered) & (blind.states == answered)
         found[f"over_reliance ({blind.arm})"] = mean_of(np.where(counted, same, np.nan))
     return found
+
+
+def _same(one: Columns, other: Columns, place: int, item: Item) -> bool:
+    """Tell whether two arms gave an item the same answer."""
+    if item.kind in ("text", "report"):
+        return one.digests[place] == other.digests[place]
+    return one.parsed[place] == other.parsed[place]
 
 
 def _counts(main: Columns) -> Counter[str]:

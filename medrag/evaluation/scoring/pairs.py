@@ -10,13 +10,15 @@ from medrag.records import Item
 
 
 def pair_measures(columns: Columns, items: Sequence[Item]) -> dict[str, Statistic]:
-    """Score the pairs of a run; nothing if its items are not paired.
+    """Score the pairs of a run of which both items are answered; nothing if none is.
 
     Each pair counts at its first item, so that the statistics are of items like all others.
     """
     places: dict[str, list[int]] = {}
     for place, item in enumerate(items):
-        if (pair := item.fields.get("pair")) is not None and not columns.missing[place]:
+        pair = item.fields.get("pair")
+        is_asked = item.kind == "choice" and item.references[:1] != ()
+        if pair is not None and is_asked and not columns.missing[place]:
             places.setdefault(str(pair), []).append(place)
     whole = {pair: two for pair, two in places.items() if len(two) == 2}
     if not whole:

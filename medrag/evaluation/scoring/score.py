@@ -2,17 +2,19 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from medrag.errors import EvaluationError
-from medrag.evaluation.arms import CONTEXT
-from medrag.evaluation.run import FLOOR
+from medrag.evaluation.arms import ARMS
 from medrag.evaluation.runs import Run
 from medrag.evaluation.scorers import ScoringProtocol
-from medrag.evaluation.scores import Scores, State
-from medrag.evaluation.scoring.columns import Columns, Rows, gather
+from medrag.evaluation.scores import CONTEXT, FLOOR, Scores, State
+from medrag.evaluation.scoring.columns import STRANGE_CONFIDENCE, Columns, Rows, gather
 from medrag.evaluation.scoring.diagnostics import diagnose
 from medrag.evaluation.scoring.summaries import confidence_curves, summarise
 from medrag.evaluation.statistics import Resamples
-from medrag.protocols import Progress
+from medrag.protocols import Progress, Verifier
+from medrag.records import Item
 
 
 def score_run(
@@ -22,6 +24,7 @@ def score_run(
     group_by: Sequence[str] = (),
     seed: int = 0,
     n_resamples: int = 2000,
+    verifier: Verifier | None = None,
     progress: Progress | None = None,
 ) -> Scores:
     """Score the answers of a run. Nothing is answered, and nothing on disk changes.
@@ -31,14 +34,19 @@ def score_run(
 
     Args:
         group_by: fields of the items that the headline is broken down by, besides their kind.
+        verifier: says which claims of the answers their evidence supports.
 
     Raises:
         EvaluationError: if nothing was answered, the arm with context had none for any item, or a
             line of the run is broken.
     """
-    gathered = gather(run, protocol, progress=progress)
+    gathered = gather(run, protocol, verifier=verifier, progress=progress)
     items = list(run.items.values())
-    arms = {name: each for name, each in gathered.columns.items() if not each.missing.all()}
+    arms = {
+        name: gathered.columns[name]
+        for name in sorted(gathered.columns, key=_place)
+        if not gathered.columns[name].missing.all()
+    }
     if not arms:
         raise EvaluationError(f"{run.folder} holds no answer yet; run it first: medrag eval run")
     _check_context(run, arms.get(CONTEXT))
@@ -52,7 +60,6 @@ def score_run(
             headline=protocol.headline,
             totals=gathered.totals[name],
             group_by=group_by,
-            memory={} if name.startswith(FLOOR) else run.manifest["memory"],
         )
         for name, columns in arms.items()
     )
@@ -69,8 +76,17 @@ def score_run(
         curves=confidence_curves(main),
         diagnostics=diagnose(arms, items, resamples),
         rows=Rows(list(run.items), list(arms.values())),
-        problems=tuple(_problems(run, arms)),
+        problems=(
+            *_problems(run, arms, main, resamples.n_clusters),
+            *_misfits(protocol.name, items),
+        ),
+        memory=run.manifest["memory"],
     )
+
+
+def _place(arm: str) -> tuple[bool, int]:
+    """Order arms: the pipeline first, those beside it, floors as they were asked for."""
+    return arm.startswith(FLOOR), ARMS.index(arm) if arm in ARMS else len(ARMS)
 
 
 def _used(headline: Sequence[str], arms: dict[str, Columns]) -> tuple[str, ...]:
@@ -88,7 +104,7 @@ def _check_context(run: Run, context: Columns | None) -> None:
         )
 
 
-def _problems(run: Run, arms: dict[str, Columns]) -> list[str]:
+def _problems(run: Run, arms: dict[str, Columns], main: Columns, n_clusters: int) -> list[str]:
     """Say what a reader of the numbers must know."""
     found = [str(problem) for problem in run.manifest["problems"]]
     found += [f"{arm}: {note}" for arm, note in run.manifest["notes"].items()]
@@ -97,11 +113,35 @@ def _problems(run: Run, arms: dict[str, Columns]) -> list[str]:
         listed = ", ".join(f"{n} of {name}" for name, n in counts.items() if n)
         if listed:
             found.append(f"{told}: {listed} ({len(run.items)} items each)")
+    if n := int(np.sum(~main.missing & np.isnan(main.right))):
+        found.append(
+            f"answered, but not counted by the headline: {n} of {main.arm} (no reference, another "
+            "kind of question, or no verdict of a judge)"
+        )
+    if 0 < n_clusters < _FEW_CLUSTERS:
+        found.append(f"only {n_clusters} clusters: intervals by bootstrap are too narrow to trust")
+    if main.n_in("abstained") == len(run.items):
+        found.append(f"every answer of {main.arm} abstains: look at one with medrag ask")
+    if n := main.counts[STRANGE_CONFIDENCE]:
+        found.append(f"{STRANGE_CONFIDENCE}, and left out of calibration: {n} of {main.arm}")
     if unanswered := [name for name in run.arms if name not in arms]:
         found.append(f"not answered at all: {', '.join(unanswered)}")
     return found
 
 
+def _misfits(protocol: str, items: Sequence[Item]) -> list[str]:
+    """Say where a protocol asks more of an answer than a reader would."""
+    n = sum(item.kind == "text" for item in items)
+    if protocol != "exact" or not n:
+        return []
+    return [
+        f"of {n} open answers only those count that are the reference word for word; see "
+        "open_token_recall and open_token_f1, or --protocol llava_med"
+    ]
+
+
+# Below this many clusters percentile intervals are known to be too narrow.
+_FEW_CLUSTERS = 30
 _STATES: dict[State, str] = {
     "missing": "not answered yet, and counted nowhere",
     "failed": "failed, and counted as not right",

@@ -1,6 +1,7 @@
 """Statistics of some items as statistics of all, of which the others do not count."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,7 +12,7 @@ def spread(statistic: Statistic, places: Sequence[int], n: int) -> Statistic:
     """Put the items of a statistic at their places among n."""
     sums = np.full((n, statistic.sums.shape[1]), np.nan)
     sums[list(places)] = statistic.sums
-    return Statistic(sums, statistic.value)
+    return replace(statistic, sums=sums)
 
 
 def over_all(statistic: WeightedStatistic, places: Sequence[int], n: int) -> WeightedStatistic:

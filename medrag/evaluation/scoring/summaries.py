@@ -22,9 +22,10 @@ from medrag.evaluation.calibration import (
 from medrag.evaluation.class_measures import auroc, class_measures
 from medrag.evaluation.parsed import YesNo
 from medrag.evaluation.parsing import parse_answer
+from medrag.evaluation.scorers.correctness import reference_boxes
 from medrag.evaluation.scores import STATES, ArmScores, Curves, Estimate
 from medrag.evaluation.scoring.columns import Columns
-from medrag.evaluation.scoring.forms import reference_boxes
+from medrag.evaluation.scoring.diagnostics import is_right
 from medrag.evaluation.scoring.pairs import pair_measures
 from medrag.evaluation.scoring.spreading import over_all, spread
 from medrag.evaluation.statistics import Resamples, Statistic, WeightedStatistic, mean_of
@@ -50,7 +51,6 @@ def summarise(
     headline: Sequence[str],
     totals: Mapping[str, float],
     group_by: Sequence[str],
-    memory: Mapping[str, int],
 ) -> ArmScores:
     """Give the estimates of one arm: the headline, then every other measure that applies."""
     own = {n: mean_of(v) for n, v in columns.values.items() if n not in NOT_MEASURES}
@@ -69,7 +69,6 @@ def summarise(
         totals=totals,
         groups=_groups(columns, items, resamples, group_by),
         seconds={stage: total / n_answers for stage, total in columns.seconds.items()},
-        memory=memory,
     )
 
 
@@ -166,7 +165,7 @@ def _of_confidence(columns: Columns, items: Sequence[Item]) -> dict[str, AnyStat
     confidence, right = _confident(columns)
     if np.isnan(confidence).all() or np.isnan(right).all():
         return {}
-    binary = np.where(np.isnan(right), np.nan, right >= 0.5)
+    binary = is_right(columns)
     return {
         "ece": ece(confidence, right),
         "brier": brier(confidence, right),
@@ -178,7 +177,7 @@ def _of_confidence(columns: Columns, items: Sequence[Item]) -> dict[str, AnyStat
 
 
 def _confident(columns: Columns) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    return np.clip(columns.confidence, 0, 1), np.clip(columns.right, 0, 1)
+    return columns.confidence, np.clip(columns.right, 0, 1)
 
 
 def _groups(

@@ -72,6 +72,9 @@ class ExtractiveGenerator:
         self.near = near
         self.similarity = similarity
 
+    # It compares pictures by their scores of retrieval, and never looks at one.
+    looks = False
+
     @property
     def name(self) -> str:
         return "extractive"

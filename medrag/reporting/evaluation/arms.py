@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 
-from medrag.evaluation.scores import STATES, ArmScores, Estimate, Scores
+from medrag.evaluation.scores import STAGES, STATES, ArmScores, Estimate, Scores
 from medrag.reporting.evaluation.names import (
     STATE_TOLD,
     arm_name,
@@ -38,27 +38,36 @@ def arms_table(scores: Scores) -> Html:
 
 
 def stage_bars(scores: Scores) -> Html:
-    """Draw mean time and peak memory of each stage of the main arm; empty if none is known."""
+    """Draw mean time of the main arm and memory of the run by stage; empty if none is known."""
     main = main_arm(scores)
     if main is None:
         return Html("")
     time = {words(stage): value for stage, value in main.seconds.items() if math.isfinite(value)}
-    memory = {words(stage): float(value) for stage, value in main.memory.items()}
+    memory = {words(stage): float(value) for stage, value in scores.memory.items()}
     parts = []
     if time:
-        total = element("b", seconds(sum(time.values())))
-        told = element("p", "Mean time for one item, ", total, " in all", class_="told")
+        total = element("b", seconds(whole_time(main)))
+        told = element(
+            "p", "Mean time for one item, ", total, " in all; prompt, generate, cite and verify "
+            "are parts of answer", class_="told",
+        )  # fmt: skip
         parts.append(element("section", told, _bars(time, "time"), class_="panel"))
     if memory:
         most = element("b", size(max(memory.values())))
-        told = element("p", "Peak memory of the process, ", most, " at most", class_="told")
+        told = element("p", "Memory in use after a stage, ", most, " at most", class_="told")
         parts.append(element("section", told, _bars(memory, "memory"), class_="panel"))
     return element("div", *parts, class_="pair") if parts else Html("")
 
 
+def whole_time(arm: ArmScores) -> float:
+    """Add the stages of an answer; those within a stage are no further time."""
+    outer = {stage: value for stage, value in arm.seconds.items() if stage in STAGES}
+    return sum(value for value in (outer or arm.seconds).values() if math.isfinite(value))
+
+
 def _arm_row(arm: ArmScores, scores: Scores) -> Html:
     cells = [_measure_cell(arm, name) for name in scores.headline]
-    total = sum(value for value in arm.seconds.values() if math.isfinite(value))
+    total = whole_time(arm)
     told = element("small", arm_told(arm.arm)) if arm_told(arm.arm) else ""
     kind = "floor" if is_floor(arm.arm) else "main" if arm is main_arm(scores) else "arm"
     return element(

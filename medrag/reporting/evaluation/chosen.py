@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from heapq import nsmallest
 
 from medrag.evaluation.runs import Run
-from medrag.evaluation.scores import Flow, ScoreRow, Scores
+from medrag.evaluation.scores import RIGHT, Flow, ScoreRow, Scores
 from medrag.records import Answer
-
-_RIGHT = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +48,7 @@ def examples(run: Run, scores: Scores, arm: str, *, n: int) -> Examples:
     for place, row in enumerate(scores.rows):
         if row.arm != arm or not math.isfinite(row.right):
             continue
-        if row.right < _RIGHT:
+        if row.right < RIGHT:
             key = (row.state != "answered", -_sure(row), row.item not in broken, place)
             worst_keys.append(key)
         else:

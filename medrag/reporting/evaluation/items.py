@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from string import ascii_uppercase
 
-from medrag.evaluation.scores import ScoreRow
+from medrag.evaluation.scores import RIGHT, ScoreRow
 from medrag.records import OF_ANOTHER_PATIENT, Answer, Citation, Item
 from medrag.reporting.cards import hit_list, source_line
 from medrag.reporting.evaluation.chosen import Example
@@ -20,7 +20,6 @@ _PICTURES = 4
 _LONG = 420
 _ANSWER = 1200
 _PARSED = 160
-_RIGHT = 0.5
 _KINDS = {"yes_no": "yes or no", "choices": "several choices"}
 
 
@@ -75,7 +74,7 @@ def _mark(row: ScoreRow) -> Html:
     if row.right in (0.0, 1.0) or not math.isfinite(row.right):
         word = "right" if row.right == 1 else "wrong" if row.right == 0 else "not counted"
         return element("span", word, class_=f"mark-{word.split()[0]}")
-    kind = "right" if row.right >= _RIGHT else "wrong"
+    kind = "right" if row.right >= RIGHT else "wrong"
     return element("span", f"{row.right:.0%} right", class_=f"mark-{kind}")
 
 

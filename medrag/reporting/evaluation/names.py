@@ -1,13 +1,15 @@
 """What arms, measures, states and protocols are called on the page, and what they mean."""
 
-from medrag.evaluation.scores import ArmScores, Scores
+from medrag.evaluation.scores import FLOOR, ArmScores, Scores
 
-FLOOR = "floor:"
 _ARMS = {
     "context": ("with context", "the pipeline as it is"),
     "no_context": ("no context", "the same model, shown no evidence"),
     "random_context": ("random context", "evidence drawn at random from the index"),
-    "oracle_context": ("oracle context", "the evidence that holds the answer"),
+    "oracle_context": (
+        "oracle context",
+        "passages of the documents that hold the answer, or what asking with the answer finds",
+    ),
     "blank_image": ("blank picture", "an even grey picture in place of the question's"),
     "noise_image": ("noise picture", "noise in place of the question's picture"),
     "text_only": ("no picture", "the question without its picture"),
@@ -30,8 +32,8 @@ STATE_TOLD = {
 _SHARES = {
     "rescue": "Of the items wrong before, the share that context turns right.",
     "interference": "Of the items right before, the share that context turns wrong.",
-    "over_reliance": "Share answered in the same words when the picture shows nothing and the "
-    "evidence stays: these answers rest on the text.",
+    "over_reliance": "Share answered the same when the picture shows nothing and the evidence "
+    "stays: these answers rest on the text.",
     "image_blind": "Share right without the true picture, of the items that have one: so much is "
     "given away to one who never looks.",
     "has_context": "Share of items for which any evidence was read.",

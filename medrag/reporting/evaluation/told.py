@@ -35,7 +35,9 @@ def told(scores: Scores) -> Told:
     """Say what stands behind the protocol of scores."""
     if scores.protocol not in PROTOCOLS:
         return Told("", _MODES[scores.mode], "", ())
-    protocol = scoring_protocol(scores.protocol, scores.mode, judge=_Unasked())
+    protocol = scoring_protocol(
+        scores.protocol, scores.mode, judge=_Unasked(), benchmark=scores.benchmark
+    )
     return Told(protocol.about, _MODES[scores.mode], protocol.source, protocol.defects)
 
 

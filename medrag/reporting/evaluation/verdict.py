@@ -7,7 +7,7 @@ import numpy as np
 
 from medrag.evaluation.runs import Run
 from medrag.evaluation.scores import ArmScores, Estimate, Scores
-from medrag.evaluation.statistics import Resamples, mean_of
+from medrag.evaluation.statistics import mean_of, paired
 from medrag.reporting.evaluation.names import arm_name, floors, is_floor, main_arm
 from medrag.reporting.evaluation.numbers import counted, in_percent, lower_is_better, points
 
@@ -33,6 +33,9 @@ def verdict(run: Run, scores: Scores) -> str:
         _on_context(apart[before.arm], scores, main, before) if before else "",
         _on_floor(apart[floor.arm], scores, main, floor) if floor else _no_floor(main),
     ]
+    if before and not before.states.get("answered"):
+        # Beside silence every answer looks like a gain: the floor comes first.
+        sentences.reverse()
     return " ".join(each for each in sentences if each)
 
 
@@ -68,10 +71,13 @@ def differences(run: Run, scores: Scores, arm: str, others: Sequence[str]) -> di
             right[row.arm][places[row.item]] = row.right
             if usable and measure in row.values:
                 by_measure[row.arm][places[row.item]] = row.values[measure]
-    resamples = Resamples([item.cluster for item in run.items.values()])
+    clusters = [item.cluster for item in run.items.values()]
     given = all(np.isfinite(each).any() for each in by_measure.values())
-    values = by_measure if given else right
-    return resamples.estimates({other: mean_of(values[arm] - values[other]) for other in others})
+    values = {name: mean_of(each) for name, each in (by_measure if given else right).items()}
+    found = {other: paired(values[other], values[arm], clusters) for other in others}
+    return {
+        other: Estimate(each.difference, *each.interval, each.n) for other, each in found.items()
+    }
 
 
 def _without_context(scores: Scores, main: ArmScores) -> ArmScores | None:
@@ -84,6 +90,8 @@ def _on_context(gain: Estimate, scores: Scores, main: ArmScores, before: ArmScor
     counts = _counts(gain, scores, main, before)
     if not math.isfinite(gain.value):
         return ""
+    if not before.states.get("answered"):
+        return "Without evidence this pipeline answers nothing, so context is all that it has."
     if not math.isfinite(gain.low):
         return f"Context changes the result by {points(gain, signed=True)}{counts}."
     if gain.low > 0:

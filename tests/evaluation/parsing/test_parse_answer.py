@@ -166,6 +166,9 @@ def test_none_of_the_options_is_an_empty_set() -> None:
         ("3 lesions, the largest 2 cm", 3, ""), ("The largest one is 3 cm.", 3, "cm"),
         ("The answer is 7", 7, ""), ("三", 3, ""), ("十二个", 12, ""), ("一百二十三", 123, ""),
         ("٣٫٥ مم", 3.5, "مم"), ("ثلاثة", 3, ""), ("about 5mm", 5, "mm"), ("１２", 12, ""),
+        ("1.2 centimeters", 1.2, "centimeters"), ("12 MM", 12, "MM"), ("5mm2", 5, "mm2"),
+        ("two inches", 2, "inches"), ("3 in the left lung", 3, ""), ("3 in.", 3, "in"),
+        ("4 lesions", 4, ""), ("120 mm Hg", 120, "mm Hg"), ("30-degrees", 30, "degrees"),
     ],
 )  # fmt: skip
 def test_a_number_is_read_with_its_unit(text: str, value: float, unit: str) -> None:
@@ -199,6 +202,11 @@ def test_what_is_no_single_number_says_why(text: str, reason: str) -> None:
 )  # fmt: skip
 def test_a_box_is_read_in_every_form(text: str) -> None:
     assert read(text, "boxes") == Boxes(((1.0, 2.0, 3.0, 4.0),))
+
+
+@pytest.mark.parametrize("text", ["[]", "[ ]", '{"boxes": []}', "```json\n[]\n```", "There: [[]]"])
+def test_an_empty_list_says_that_there_is_no_box(text: str) -> None:
+    assert read(text, "boxes") == Boxes(())
 
 
 def test_boxes_keep_their_order() -> None:

@@ -4,7 +4,8 @@ import time
 
 import pytest
 
-from medrag.evaluation.scorers import scoring_protocol
+from medrag.evaluation.benchmarks.card import PROTOCOLS as KNOWN_TO_CARDS
+from medrag.evaluation.scorers import PROTOCOLS, scoring_protocol
 from medrag.evaluation.scorers.nearest import nearest
 from medrag.evaluation.scorers.words import vqa_normalised
 from tests.evaluation.scorers.made import SaysAlways, made
@@ -74,11 +75,44 @@ def test_numbers_are_equal_as_words_and_digits(answer: str) -> None:
 
 @pytest.mark.parametrize(
     ("answer", "right"),
-    [("1.2 cm", 1.0), ("12", 1.0), ("12 mm", 1.0), ("12 cm", 0.0), ("12 kg", 0.0)],
+    [
+        ("1.2 cm", 1.0),
+        ("12", 1.0),
+        ("12 mm", 1.0),
+        ("12 cm", 0.0),
+        ("12 kg", 0.0),
+        ("1.2 centimeters", 1.0),
+        ("1.2 centimetres", 1.0),
+        ("12 MM", 1.0),
+        ("1.2 厘米", 1.0),
+        ("12000 µm", 1.0),
+        ("12 HU", 0.0),
+    ],
 )
 def test_lengths_are_compared_in_one_unit(answer: str, right: float) -> None:
     [values] = EXACT.score([made(answer, "12 mm", kind="number")])
     assert values["accuracy"] == right
+
+
+def test_a_unit_that_nobody_converts_is_the_same_as_itself() -> None:
+    cases = [made(answer, "40 HU", kind="number") for answer in ("40 HU", "40 hu", "40 mm")]
+    assert [values["accuracy"] for values in EXACT.score(cases)] == [1.0, 1.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("name", "measure"), [("llava_med", "open_precision"), ("medevalkit_rule", "open_precision")]
+)
+def test_reasoning_is_no_word_of_an_open_answer_in_any_form(name: str, measure: str) -> None:
+    # One word of the answer is "3", and the reference has it.
+    case = made("<think>two or five of them</think> 3", "3", kind="number")
+    assert scoring_protocol(name).score([case])[0][measure] == 1.0
+
+
+def test_the_judge_sees_no_reasoning_about_a_number() -> None:
+    judge = SaysAlways("<judge>1</judge>")
+    case = made("<think>perhaps 3</think> 4", "3", kind="number")
+    scoring_protocol("medevalkit_judge", judge=judge).score([case])
+    assert "Answer: 4\n" in judge.asked[0]
 
 
 def test_a_longer_list_keeps_recall_and_lowers_f1() -> None:
@@ -115,8 +149,9 @@ def test_all_options_that_are_right_must_be_chosen_and_no_other() -> None:
 
 
 def test_boxes_are_exact_or_not() -> None:
-    case = made("[1, 2, 3, 4]", kind="boxes")
-    assert EXACT.score([case]) == [{}]
+    # Without a region nothing is there.
+    cases = [made(answer, kind="boxes") for answer in ("[1, 2, 3, 4]", "[]", "nothing")]
+    assert [values["accuracy"] for values in EXACT.score(cases)] == [0.0, 1.0, 0.0]
 
 
 def test_kinds_that_a_protocol_does_not_know_give_nothing() -> None:
@@ -190,6 +225,10 @@ def test_the_nearest_option_is_that_of_difflib_without_its_shortcuts() -> None:
     for text in ("lower left lobe", "the right one", "lobe " * 80, "", "TRACHEA", "upper"):
         ratios = [SequenceMatcher(None, option, text).ratio() for option in options]
         assert nearest(options, text) == (ratios.index(max(ratios)), max(ratios))
+
+
+def test_a_card_may_name_every_protocol() -> None:
+    assert KNOWN_TO_CARDS == PROTOCOLS
 
 
 def test_unknown_names_and_a_missing_judge_are_refused() -> None:

@@ -209,7 +209,6 @@ arms_made = st.builds(
     st.dictionaries(hostile, st.floats(), max_size=2),
     st.dictionaries(hostile, st.dictionaries(hostile, measures, max_size=2), max_size=2),
     st.dictionaries(hostile, st.floats(), max_size=2),
-    st.dictionaries(hostile, st.integers(0, 10**13), max_size=2),
 )
 rows_made = st.builds(
     ScoreRow, st.sampled_from(["i1", "gone"]), st.just("context"), st.sampled_from(STATES), hostile,
