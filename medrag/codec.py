@@ -1,11 +1,11 @@
 """Records to JSON values and back: the shapes of passages.jsonl, answers.jsonl and `--json`."""
 
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, fields, is_dataclass, replace
 from functools import cache
+from math import isfinite
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar
 
 from medrag.records import (
     Answer,
@@ -20,6 +20,7 @@ from medrag.records import (
     Skipped,
     Source,
 )
+from medrag.shapes import ShapeError, decoder, fields_decoder, shape_of, shown
 
 Json = dict[str, Any]
 Record = TypeVar("Record")
@@ -46,7 +47,7 @@ def to_json(record: Any) -> Any:
 
 
 def passage_from_json(value: Mapping[str, Any]) -> Passage:
-    """Read a passage that `to_json` wrote.
+    """Read a passage that `to_json` wrote; of an index, whose hashes vouch for its types.
 
     Raises:
         KeyError: if id, kind or source is missing.
@@ -114,22 +115,36 @@ def answer_from_json(value: Mapping[str, Any], passages: Mapping[str, Passage]) 
         passages: by id, those of `cited_passages`.
 
     Raises:
-        KeyError, TypeError, ValueError, AttributeError, IndexError: if it is not of that shape, or
-            a passage is missing.
+        ShapeError: if it is not of that shape; names the place, what was expected and found.
+        KeyError: if a passage is missing; of its id.
     """
-    own = {name: value[name] for name in _ANSWER_FIELDS if name in value}
-    answer = record_from_json(Answer, own)
-    kept = tuple(_hit_from_json(hit, passages) for hit in value["evidence"])
-    return replace(
-        answer,
-        selection=Selection(kept, (), value["reason"], value["fired"]),
+    read = _answer_fields()(value)
+    _check_numbers(read)
+    own = {name: each for name, each in read.items() if name not in _BESIDE}
+    kept = _hits("evidence", read["evidence"], passages)
+    return Answer(
+        **own,
+        selection=Selection(kept, (), read["reason"], read["fired"]),
         citations=tuple(
-            Citation(marker, kept[marker - 1].passage, kept[marker - 1].score)
-            for marker in value["citations"]
+            Citation(marker, hit.passage, hit.score)
+            for marker, hit in _marked("citations", read["citations"], kept)
         ),
-        excluded=tuple(_hit_from_json(hit, passages) for hit in value["excluded"]),
-        near_duplicates=tuple(kept[marker - 1] for marker in value["near_duplicates"]),
+        excluded=_hits("excluded", read["excluded"], passages),
+        near_duplicates=tuple(
+            hit for _, hit in _marked("near_duplicates", read["near_duplicates"], kept)
+        ),
     )
+
+
+def record_from_json(kind: Callable[..., Record], value: Any) -> Record:
+    """Read a record that `to_json` wrote; what is left out holds its default.
+
+    Raises:
+        ShapeError: if a value is not of the type of its field, a field is unknown, or one without
+            a default is missing; names the place, what was expected and found.
+    """
+    read: Record = decoder(kind)(value)
+    return read
 
 
 def _hit_to_json(hit: Hit) -> Json:
@@ -138,21 +153,56 @@ def _hit_to_json(hit: Hit) -> Json:
     return {**own, **{name: value for name, value in rest.items() if value}}
 
 
-def _hit_from_json(value: Mapping[str, Any], passages: Mapping[str, Passage]) -> Hit:
-    parts = {name: Part(**part) for name, part in value.get("parts", {}).items()}
-    return Hit(
-        passages[value["passage"]], value["score"], value["rank"], value.get("query", ""), parts
-    )
+def _hits(name: str, values: Any, passages: Mapping[str, Passage]) -> tuple[Hit, ...]:
+    hits: list[Hit] = []
+    try:
+        for value in values:
+            hits.append(_hit(value, passages))
+    except ShapeError as error:
+        raise error.inside(len(hits)).inside(name) from None
+    return tuple(hits)
 
 
-def record_from_json(kind: Callable[..., Record], value: Mapping[str, Any]) -> Record:
-    """Read a record that `to_json` wrote; what is left out holds its default.
+def _hit(value: Any, passages: Mapping[str, Passage]) -> Hit:
+    read = _hit_fields()(value)
+    parts, channel = {}, ""
+    try:
+        for channel, part in read.get("parts", _NO_PARTS).items():
+            parts[channel] = _part(part)
+    except ShapeError as error:
+        raise error.inside(channel).inside("parts") from None
+    passage = passages[read["passage"]]
+    return Hit(passage, read["score"], read["rank"], read.get("query", ""), parts)
 
-    Raises:
-        TypeError: if a field is unknown or one without a default is missing.
-    """
-    read: Record = _decoder(kind)(value)
-    return read
+
+def _part(value: Any) -> Part:
+    # Parts are most of the numbers of a run: one as it was written is told at one look.
+    if type(value) is dict and len(value) == 2:
+        rank, score = value.get("rank"), value.get("score")
+        if type(rank) is int and type(score) is float and 0 <= rank < _MANY:
+            return Part(rank, score)
+    return record_from_json(Part, value)
+
+
+def _marked(name: str, markers: tuple[int, ...], kept: tuple[Hit, ...]) -> list[tuple[int, Hit]]:
+    """Look up what markers mean."""
+    for place, marker in enumerate(markers):
+        if not 1 <= marker <= len(kept):
+            raise ShapeError(
+                f"expected a marker of the {len(kept)} passages in evidence, found {marker}",
+                f"{name}[{place}]",
+            )
+    return [(marker, kept[marker - 1]) for marker in markers]
+
+
+def _check_numbers(read: Json) -> None:
+    """Refuse numbers that no answer has."""
+    confidence = read.get("confidence")
+    if confidence is not None and not 0 <= confidence <= 1:
+        raise ShapeError(f"expected a number in [0, 1], found {shown(confidence)}", "confidence")
+    for stage, seconds in read.get("timings", {}).items():
+        if not isfinite(seconds):
+            raise ShapeError(f"expected seconds, found {shown(seconds)}", f"timings.{stage}")
 
 
 def _fields_to_json(record: Any) -> Json:
@@ -181,70 +231,32 @@ def _box(value: Any) -> Box | None:
     return (x0, y0, x1, y1)
 
 
-# Of an answer, what stands in its JSON as in the record.
-_ANSWER_FIELDS = frozenset(each.name for each in fields(Answer)) - {
-    "selection",
-    "citations",
-    "excluded",
-    "near_duplicates",
+# What the JSON of an answer has in place of fields of the record, or beside them.
+_BESIDE: Mapping[str, Any] = {
+    "evidence": list,
+    "excluded": list,
+    "citations": tuple[int, ...],
+    "near_duplicates": tuple[int, ...],
+    "n_dropped": int,
+    "reason": str,
+    "fired": bool,
 }
-
-
-def _decoder(kind: Any) -> Callable[[Any], Any]:
-    """Give the function that turns JSON values into a type of the records."""
-    return _made_decoder(kind)
+_HIT: Mapping[str, Any] = {
+    "passage": str, "score": float, "rank": int, "query": str, "parts": Mapping[str, Any]
+}  # fmt: skip
+_NO_PARTS: Mapping[str, Any] = {}
+_MANY = 2**62
 
 
 @cache
-def _made_decoder(kind: Hashable) -> Callable[[Any], Any]:
-    origin, arguments = get_origin(kind), get_args(kind)
-    if kind is Passage:
-        return passage_from_json
-    if is_dataclass(kind):
-        return _record_decoder(kind)
-    if origin in (Union, UnionType):
-        # Of several, only a record needs work, and JSON shows which it is: it is a mapping.
-        parts = [_decoder(each) for each in arguments if is_dataclass(each)]
-        others = [each for each in arguments if each is not NoneType and not is_dataclass(each)]
-        plain = _decoder(others[0]) if len(others) == 1 else _as_it_is
-        return _either(parts[0] if parts else plain, plain)
-    if origin is tuple:
-        inner = _decoder(arguments[0])
-        return (
-            (lambda value: tuple(value))
-            if inner is _as_it_is
-            else (lambda value: tuple(inner(each) for each in value))
-        )
-    of_records = bool(arguments) and is_dataclass(arguments[-1])
-    if isinstance(origin, type) and issubclass(origin, Mapping) and of_records:
-        inner = _decoder(arguments[-1])
-        return lambda value: {key: inner(each) for key, each in value.items()}
-    return _as_it_is
+def _answer_fields() -> Callable[[Any], Json]:
+    """Give the function that checks the JSON of an answer, but for what its hits hold."""
+    hints, required = shape_of(Answer)
+    del hints["selection"]
+    kinds: Mapping[str, Any] = {**hints, **_BESIDE}
+    return fields_decoder(kinds, required | (_BESIDE.keys() - {"n_dropped"}))
 
 
-def _either(record: Callable[[Any], Any], plain: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    def decoded(value: Any) -> Any:
-        if isinstance(value, dict):
-            return record(value)
-        return None if value is None else plain(value)
-
-    return decoded
-
-
-def _record_decoder(kind: Any) -> Callable[[Any], Any]:
-    hints = get_type_hints(kind)
-    decoders = {each.name: _decoder(hints[each.name]) for each in fields(kind)}
-    busy = {name: decode for name, decode in decoders.items() if decode is not _as_it_is}
-
-    def decoded(value: Mapping[str, Any]) -> Any:
-        read = dict(value)
-        for name, decode in busy.items():
-            if name in read:
-                read[name] = decode(read[name])
-        return kind(**read)
-
-    return decoded
-
-
-def _as_it_is(value: Any) -> Any:
-    return value
+@cache
+def _hit_fields() -> Callable[[Any], Json]:
+    return fields_decoder(_HIT, ("passage", "score", "rank"))

@@ -2,9 +2,12 @@
 
 import email.utils
 import io
+import ipaddress
 import json
 import logging
+import math
 import os
+import re
 import socket
 import time
 import urllib.error
@@ -13,7 +16,7 @@ from collections.abc import Mapping
 from functools import partial
 from http.client import HTTPException, HTTPResponse
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from medrag.errors import MedragError, RecipeError
 from medrag.hosts import is_this_machine
@@ -27,6 +30,17 @@ _TOLD = 300
 # A vector of 4,096 numbers is 100 kB of JSON; a batch of 64 of them 6 MB.
 _LARGEST = 512 << 20
 _INPUT_REFUSED = "it may be too long for the model"
+# A machine and its port. Labels of a name are not longer than the net allows; a name such as "a..b"
+# breaks Python's resolver.
+_HOST = re.compile(
+    r"(?:(?:[A-Za-z0-9_-]{1,63}\.)*[A-Za-z0-9_-]{1,63}\.?"
+    r"|\[(?P<address>[0-9A-Fa-f:.]+)(?:%25[A-Za-z0-9._-]+)?\])(?::[0-9]*)?"
+)
+# How a user names the variable of the key.
+_NAMED = "(key_variable in a recipe, --key-variable of a command)"
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+# A shorter key ("EMPTY", "none") stands in for one, and is a word that a reply may hold.
+_LEAST_KEY = 8
 
 
 class Endpoint:
@@ -47,7 +61,8 @@ class Endpoint:
 
     Raises:
         ValueError: if a number is out of range.
-        RecipeError: if the address is none, holds a password, or is plain http to another machine.
+        RecipeError: if the address is malformed, holds a password, or is plain http to another
+            machine.
     """
 
     def __init__(
@@ -78,6 +93,22 @@ class Endpoint:
             # A proxy of the company would look for this machine on its own.
             handlers.append(urllib.request.ProxyHandler({}))
         self._opener = urllib.request.build_opener(*handlers)
+
+    def check_key(self) -> None:
+        """Read the key and forget it, so that a missing one is told before anything is sent.
+
+        Raises:
+            RecipeError: if the key's variable is empty, or holds what no header takes.
+        """
+        if self.key_variable is not None:
+            read_key(self.key_variable, self.shown)
+
+    def without_key(self, text: str) -> str:
+        """Write "[key]" for the key in what the server sent, before it is kept or shown.
+
+        A key of fewer than 8 characters stays: it is no secret, and may be a word of the text.
+        """
+        return self._without_key(text) if len(self._key()) >= _LEAST_KEY else text
 
     def post(self, body: Mapping[str, Any]) -> Any:
         """Send a JSON object and give the JSON that comes back.
@@ -140,7 +171,7 @@ class Endpoint:
 
     def _way_out(self, status: int, after: float | None) -> str:
         if status in (401, 403):
-            held = self.key_variable or "an environment variable, and name it as key_variable"
+            held = self.key_variable or f"an environment variable, and name it {_NAMED}"
             return f"put a valid key into {held}"
         if status == 404:
             return "check the address and the name of the model"
@@ -166,13 +197,16 @@ class Endpoint:
             value = json.loads(text)
             found = value.get("error", value) if isinstance(value, dict) else value
             text = str(found.get("message", found) if isinstance(found, dict) else found)
-        except ValueError:
+        except (ValueError, RecursionError):
             pass  # Not JSON: told as it is.
         return " ".join(self._without_key(text).split())[:_TOLD]
 
     def _without_key(self, text: str) -> str:
-        key = os.environ.get(self.key_variable or "", "").strip()
+        key = self._key()
         return text.replace(key, "[key]") if key else text
+
+    def _key(self) -> str:
+        return os.environ.get(self.key_variable or "", "").strip()
 
 
 def read_key(variable: str, url: str) -> str:
@@ -182,13 +216,21 @@ def read_key(variable: str, url: str) -> str:
         url: of the server, as a message shows it.
 
     Raises:
-        RecipeError: if the variable is empty, or holds what no header takes.
+        RecipeError: if the variable is empty, holds what no header takes, or has a name that none
+            has.
     """
+    if not _VARIABLE.fullmatch(variable):
+        # Not shown: it may be the key itself.
+        raise RecipeError(
+            f"the environment variable with the key of {url} has a name that no variable has; give "
+            "the name of the variable, not the key"
+        )
     key = os.environ.get(variable, "").strip()
     if not key:
         raise RecipeError(
-            f"the environment variable {variable} is empty; put the key of {url} into it, or say "
-            "key_variable: null for a server without keys"
+            f"the environment variable {variable} is empty; put the key of {url} into it, or name "
+            "no variable if the server needs no key (key_variable in a recipe, --key-variable of a "
+            "command)"
         )
     if not key.isascii() or not key.isprintable():
         # Python's own error would show the key.
@@ -205,8 +247,11 @@ def completed(url: str, path: str) -> str:
     Args:
         url: with or without the "/v1", or the whole address already.
         path: of the service below it, such as "embeddings" or "chat/completions".
+
+    Raises:
+        RecipeError: if the address is malformed.
     """
-    parts = urlsplit(url)
+    parts = _parts(url)
     found = parts.path.rstrip("/")
     if not found.endswith(f"/{path}"):
         found += f"/{path}" if found.endswith("/v1") else f"/v1/{path}"
@@ -216,8 +261,11 @@ def completed(url: str, path: str) -> str:
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
     """A redirect is an error: the key and the passages are for one server only."""
 
-    def redirect_request(self, *_: Any, **__: Any) -> None:
+    def http_error_302(self, *_: Any, **__: Any) -> None:
+        # Before the new address is read: it may be malformed.
         return None
+
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
 
 
 class _Timed(urllib.request.HTTPSHandler, urllib.request.HTTPHandler):
@@ -265,20 +313,73 @@ class _TimedBytes(io.RawIOBase):
 
 
 def _checked(url: str, *, allow_http: bool) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise RecipeError(f"{url!r} is no address of a server; expected http(s)://HOST[:PORT]/...")
+    parts = _parts(url)
     if parts.username is not None or parts.password is not None:
         raise RecipeError(
             f"the address of {parts.hostname} holds a password; put it into an environment "
-            "variable and name that as key_variable"
+            f"variable and name that {_NAMED}"
         )
     if parts.scheme == "http" and not (allow_http or is_this_machine(parts.hostname)):
         raise RecipeError(
-            f"{url} is not encrypted, and {parts.hostname} is another machine: all on the way "
-            "could read what is sent; use https, or say allow_http: true in a network you trust"
+            f"{_shown(url)} is not encrypted, and {parts.hostname} is another machine: all on the "
+            "way could read what is sent; use https, or in a network you trust allow it where you "
+            "named the server (allow_http in a recipe)"
         )
     return urlunsplit(parts._replace(fragment=""))
+
+
+def _parts(url: str) -> SplitResult:
+    """Divide the address of a server.
+
+    Raises:
+        RecipeError: if it is malformed.
+    """
+    # Of the text as it came: line breaks and blanks at its ends are dropped in silence later.
+    if not (url.isascii() and url.isprintable()) or " " in url:
+        raise _malformed(url, "it holds blanks, control characters or letters beyond ASCII")
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise _malformed(url, "the brackets of its host are wrong") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise _malformed(url, "it does not begin with http(s)://HOST")
+    # Python's own messages are not told: where slashes are wrong, they hold pieces of a password.
+    if not _is_port(parts):
+        raise _malformed(url, "its port is no number from 1 to 65535")
+    if not _is_host(parts):
+        raise _malformed(url, "no machine has such a name")
+    return parts
+
+
+def _is_port(parts: SplitResult) -> bool:
+    try:
+        return parts.port != 0
+    except ValueError:
+        return False
+
+
+def _is_host(parts: SplitResult) -> bool:
+    found = _HOST.fullmatch(parts.netloc.rpartition("@")[2])
+    if found is None or found.group("address") is None:
+        return found is not None
+    try:
+        return ipaddress.ip_address(found.group("address")).version == 6
+    except ValueError:
+        return False
+
+
+def _malformed(url: str, problem: str) -> RecipeError:
+    return RecipeError(
+        f"{_shown(url)!r} is no address of a server: {problem}; expected http(s)://HOST[:PORT]/..."
+    )
+
+
+def _shown(url: str) -> str:
+    """Give an address for a message, without a query and without what may be a password."""
+    if "@" in url:
+        return "...@..."
+    bare = url.partition("?")[0].partition("#")[0]
+    return bare if len(bare) <= _TOLD else f"{bare[:_TOLD]}..."
 
 
 def _retry_after(said: str | None) -> float | None:
@@ -286,10 +387,14 @@ def _retry_after(said: str | None) -> float | None:
     if not said:
         return None
     try:
-        return max(float(said), 0.0)
+        seconds = float(said)
     except ValueError:
-        pass  # A date, then.
+        seconds = _until(said)
+    return max(seconds, 0.0) if math.isfinite(seconds) else None
+
+
+def _until(date: str) -> float:
     try:
-        return max(email.utils.parsedate_to_datetime(said).timestamp() - time.time(), 0.0)
-    except (TypeError, ValueError):
-        return None
+        return email.utils.parsedate_to_datetime(date).timestamp() - time.time()
+    except (TypeError, ValueError, OverflowError, IndexError):
+        return math.nan

@@ -1,8 +1,10 @@
 """Records survive the way to JSON and back."""
 
+import contextlib
 import json
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -36,6 +38,7 @@ from medrag.records import (
     Usage,
     passage_id,
 )
+from medrag.shapes import ShapeError
 
 numbers = st.floats(allow_nan=False, allow_infinity=False, width=32)
 boxes = st.none() | st.tuples(numbers, numbers, numbers, numbers)
@@ -115,7 +118,7 @@ def answers(draw: st.DrawFn) -> Answer:
         selection=Selection(kept, (), "top 3", draw(st.booleans())),
         excluded=kept[:1],
         near_duplicates=kept[-1:],
-        confidence=draw(st.none() | numbers),
+        confidence=draw(st.none() | st.floats(0, 1)),
         usage=Usage(3, None),
         prompt=("Read this:", *draw(st.lists(images, max_size=1))),
         option_scores=(-0.5, -1.5),
@@ -140,3 +143,27 @@ def test_the_json_of_an_answer_names_passages_and_does_not_repeat_them() -> None
     answer = Answer(Question("?"), "words", selection=Selection((Hit(passage, 1.0, 1),)))
     assert list(cited_passages(answer)) == [passage]
     assert "words of the passage" not in json.dumps(answer_to_json(answer))
+
+
+def test_a_wrong_type_is_told_with_its_place() -> None:
+    shape = to_json(Item("a", Question("?", (ImageRef("a.png"),))))
+    shape["question"]["images"][0]["page"] = "three"
+    with pytest.raises(ShapeError, match=r"question\.images\[0\]\.page: expected a whole number o"):
+        record_from_json(Item, shape)
+
+
+@given(answers(), st.data())
+def test_an_answer_with_another_value_anywhere_is_read_or_refused(
+    answer: Answer, data: st.DataObject
+) -> None:
+    shape = json.loads(json.dumps(answer_to_json(answer)))
+    value, key = shape, data.draw(st.sampled_from(sorted(shape)))
+    while isinstance(value[key], dict | list) and value[key] and data.draw(st.booleans()):
+        value = value[key]
+        key = data.draw(st.sampled_from(sorted(value) if isinstance(value, dict) else [0]))
+    value[key] = data.draw(
+        st.sampled_from([None, True, -1, 10**30, 0.5, "x", [], [5], {}, {"a": 1}])
+    )
+    passages = {passage.id: passage for passage in cited_passages(answer)}
+    with contextlib.suppress(ShapeError, KeyError):
+        assert isinstance(answer_from_json(shape, passages), Answer)

@@ -6,8 +6,11 @@ import time
 from collections.abc import Iterator
 from email.utils import formatdate
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from medrag.endpoint import Endpoint, completed
 from medrag.errors import MedragError, RecipeError
@@ -187,12 +190,92 @@ def test_an_answer_that_is_no_json_is_refused(serve: Serve) -> None:
         ("https://user:word@example.org", "holds a password"),
         ("ftp://localhost", "no address"),
         ("localhost:8000", "no address"),
+        ("https://user:word@[::1", "no address"),
+        ("https://user:wo/word@example.org", "no address"),
+        ("ftp://user:word@example.org", "no address"),
     ],
 )
 def test_addresses_that_are_not_safe_are_refused(url: str, told: str) -> None:
     with pytest.raises(RecipeError, match=told) as error:
         Endpoint(url=url)
     assert "word@" not in str(error.value)
+    assert "user" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://[::1", "http://::1]", "http://[::1]x:80", "http://[localhost]", "http://[1.2.3.4]",
+        "http://127.0.0.1:99999", "http://127.0.0.1:0", "http://127.0.0.1:x", "http://127.0.0.1:-1",
+        "http://127.0.0.1:" + "9" * 5000, "http://local host", "http://localhost/a b",
+        " http://localhost", "http://localhost\n", "http://local\thost", "http://localhost/\x00",
+        "http://localhost/é", "http://", "http:///v1", "http://:8000", "http://a..b", "http://.",
+        "http://" + "a" * 64, "http://local<host>", "http://localhost\\x", "http://%6c", "",
+    ],
+)  # fmt: skip
+def test_malformed_addresses_are_refused_at_once(url: str) -> None:
+    for made in (lambda: Endpoint(url=url, allow_http=True), lambda: completed(url, "embeddings")):
+        with pytest.raises(RecipeError, match="is no address of a server"):
+            made()
+
+
+@given(st.one_of(st.text(), st.text("htps:/@[]?#%.1ax-").map("http://".__add__)))
+def test_any_text_is_an_address_or_refused(url: str) -> None:
+    try:
+        made = Endpoint(url=completed(url, "embeddings"), allow_http=True)
+    except RecipeError:
+        return
+    assert made.url.startswith(("http://", "https://"))
+    # What opens a connection takes it: Python's resolver is given each label of the name.
+    urlsplit(made.url).netloc.encode("idna")
+
+
+def test_messages_name_the_way_of_a_recipe_and_of_a_command(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with pytest.raises(RecipeError, match=r"use https, or .*\(allow_http in a recipe\)"):
+        Endpoint(url="http://example.org/x?token=word")
+    with pytest.raises(RecipeError, match=r"\(key_variable in a recipe, --key-variable of a comm"):
+        Endpoint(url="https://user:word@example.org")
+    monkeypatch.delenv("TEST_KEY", raising=False)
+    with pytest.raises(RecipeError, match=r"\(key_variable in a recipe, --key-variable of a comm"):
+        Endpoint(url="https://example.org", key_variable="TEST_KEY").check_key()
+
+
+def test_a_key_in_place_of_its_variable_is_not_told() -> None:
+    with pytest.raises(RecipeError, match="the name of the variable, not the key") as told:
+        Endpoint(url="https://example.org", key_variable=KEY).check_key()
+    assert KEY not in str(told.value)
+
+
+def test_a_key_is_taken_out_of_replies_unless_it_stands_in_for_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    endpoint = Endpoint(url="https://example.org", key_variable="TEST_KEY")
+    monkeypatch.setenv("TEST_KEY", KEY)
+    assert endpoint.without_key(f"{KEY}, {KEY}") == "[key], [key]"
+    monkeypatch.setenv("TEST_KEY", "none")
+    assert endpoint.without_key("none of them") == "none of them"
+
+
+@pytest.mark.parametrize("place", ["http://[::1", "ftp://localhost", "\x00"])
+def test_a_redirect_to_nowhere_is_a_refusal(serve: Serve, place: str) -> None:
+    server = serve(lambda *_: (307, {"Location": place}, {}))
+    with pytest.raises(MedragError, match=r"status 307: .*; it moved"):
+        to(server).post({})
+
+
+def test_an_error_of_nothing_but_brackets_is_told_as_it_is(serve: Serve) -> None:
+    with pytest.raises(MedragError, match=r"status 400: \[\[\["):
+        to(serve(lambda *_: (400, {}, b"[" * 60_000))).post({})
+
+
+@pytest.mark.parametrize("after", ["nan", "inf", "soon", "Mon, 01 Jan 99999 00:00:00 GMT", "-5"])
+def test_a_wait_that_is_none_is_not_waited(serve: Serve, after: str) -> None:
+    server = serve(
+        lambda _, number: FINE if number else (503, {"Retry-After": after}, {"error": "busy"})
+    )
+    assert to(server).post({}) == {"fine": True}
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,24 @@
+import re
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medrag.language import LANGUAGES, is_negated, mention, negated_spans, sentences, stems, words
+from medrag.language import (
+    LANGUAGES,
+    is_negated,
+    leading_markers,
+    markers,
+    mention,
+    negated_spans,
+    neutralised,
+    sentences,
+    stems,
+    without_markers,
+    words,
+)
+from medrag.language.markers import MARKER
 
 
 def split(text: str, language: str = "en") -> list[str]:
@@ -181,3 +197,37 @@ def test_negated_spans_lie_inside_the_sentence(sentence: str) -> None:
 
 def test_half_a_utf16_pair_is_no_word_and_no_error() -> None:
     assert stems("\ud800 kidney") == stems("kidney")
+
+
+MARKED = st.text(alphabet=st.sampled_from(list("ab[]12,-– \t\n\x1c\u2028")), max_size=40)
+
+
+@given(st.one_of(st.text(max_size=60), MARKED))
+def test_markers_go_with_the_blanks_before_them(text: str) -> None:
+    # The same in one pattern, which takes the square of the blanks.
+    assert without_markers(text) == re.sub(r"\s*" + MARKER.pattern, "", text).strip()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [" " * 300_000 + "x", "x [" + " " * 300_000 + "1", "[1 , " * 60_000, "[1" + ",1" * 150_000],
+    ids=["blanks", "open marker", "open markers", "long marker"],
+)
+def test_markers_of_long_texts_take_no_time(text: str) -> None:
+    # The square of 300,000 steps takes minutes; once over the text, some milliseconds.
+    begun = time.monotonic()
+    for read in (without_markers, neutralised, leading_markers):
+        read(text)
+    markers(text, 5)
+    assert time.monotonic() - begun < 5
+
+
+@pytest.mark.parametrize(
+    "text", ["." * 30_000 + "x", "a. " * 30_000, "a" * 30_000 + " b. c. d.", "no, " * 20_000]
+)
+def test_long_repetitions_are_split_and_searched_for_denials_in_bounded_work(text: str) -> None:
+    # Each took seconds to minutes while the work grew with the square of the length.
+    started = time.perf_counter()
+    for start, end in sentences(text):
+        negated_spans(text[start:end])
+    assert time.perf_counter() - started < 20

@@ -1,7 +1,7 @@
 """Two runs, or two arms of one, on the same items: what differs, and what the set could show."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from medrag.errors import EvaluationError
 from medrag.evaluation.runs import Run
 from medrag.evaluation.scorers import ScoringProtocol
-from medrag.evaluation.scores import RIGHT, Flow
+from medrag.evaluation.scores import CONTEXT, RIGHT, Flow
 from medrag.evaluation.scoring.columns import Columns, gather
 from medrag.evaluation.scoring.diagnostics import flow
 from medrag.evaluation.statistics import (
@@ -64,6 +64,7 @@ class Comparison:
         needed: items like these that would find a difference of 0.10; None where that many are
             here already, or cannot be told.
         flow: which items changed, each by the first headline measure that counts it.
+        problems: what a reader of the numbers must know.
     """
 
     a: str
@@ -77,6 +78,7 @@ class Comparison:
     too_small: bool
     needed: int | None
     flow: Flow
+    problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,7 @@ def compare_runs(
     _check_same_items(a, b)
     items = list(a.run.items.values())
     first, second = _columns(a, protocol), _columns(b, protocol)
+    problems = tuple(_problems(a, first) + _problems(b, second)) if a != b else ()
     clusters = [item.cluster for item in items]
     names = _measures(first, second, protocol.headline, measures)
     differences = {
@@ -134,7 +137,8 @@ def compare_runs(
             f"the protocol {protocol.name} counts no item that both {a.name} and {b.name} answered"
         )
     right = (_as_right(first.values[names[0]]), _as_right(second.values[names[0]]))
-    return _comparison(a, b, compared, flow(first, second, items), right, clusters)
+    found = _comparison(a, b, compared, flow(first, second, items), right, clusters)
+    return replace(found, problems=problems)
 
 
 def _comparison(
@@ -187,6 +191,19 @@ def _columns(side: Side, protocol: ScoringProtocol) -> Columns:
             f"{side.run.folder} has no arm {side.arm!r}; it has {', '.join(side.run.arms)}"
         )
     return gather(side.run, protocol, arms=(side.arm,)).columns[side.arm]
+
+
+def _problems(side: Side, columns: Columns) -> list[str]:
+    """Say what one side lacks."""
+    missing, failed = columns.n_in("missing"), columns.n_in("failed")
+    found = [f"{side.name}: {problem}" for problem in side.run.manifest["problems"]]
+    if missing:
+        found.append(f"{side.name}: {missing} of {columns.n_items} items are not answered")
+    if failed:
+        found.append(f"{side.name}: {failed} answers failed, and count as not right")
+    if side.arm == CONTEXT and not np.nan_to_num(columns.values["has_context"]).any():
+        found.append(f"{side.name}: no item carries any context")
+    return found
 
 
 def _check_same_items(a: Side, b: Side) -> None:

@@ -11,9 +11,10 @@ from medrag.evaluation.benchmarks import Benchmark
 from medrag.evaluation.floors import floor_answers, why_left_out
 from medrag.evaluation.memory import measure
 from medrag.evaluation.runs.candidates import write_candidates
+from medrag.evaluation.runs.identifiers import without_identifiers
 from medrag.evaluation.runs.manifest import LEFT_OUT, begin, finish, manifest_of
 from medrag.evaluation.runs.reading import Run, open_run
-from medrag.evaluation.runs.writing import Writer, anonymous, item_lines
+from medrag.evaluation.runs.writing import Writer, item_lines
 from medrag.evaluation.scores import CONTEXT, FLOOR
 from medrag.indexing.lock import writing
 from medrag.pipeline import Pipeline
@@ -59,7 +60,9 @@ def run_benchmark(
     """
     if batch < 1:
         raise ValueError(f"batch must be at least 1, got {batch}")
-    items = benchmark.items
+    items = without_identifiers(benchmark.items, pipeline.key)
+    training = without_identifiers(training, pipeline.key)
+    _check_key(pipeline, items)
     with writing(out):
         made = Arms(
             pipeline=pipeline, items=items, names=arms, seed=seed, pictures=out / "pictures"
@@ -67,7 +70,7 @@ def run_benchmark(
         told = [*made.names, *(f"{FLOOR}{name}" for name in floors)]
         manifest = manifest_of(
             pipeline,
-            benchmark,
+            replace(benchmark, items=tuple(items)),
             item_lines(items, named=True),
             seed,
             training=item_lines(training, named=True),
@@ -87,8 +90,6 @@ def _write_arms(
     """Answer what is missing; give the memory in use after each stage."""
     memory: dict[str, int] = {}
     left = sum((item.id, name) not in writer.done for item in items for name in arms.names)
-    if left:
-        _check_key(arms.pipeline, items)
     if progress:
         progress.start(_STAGE, left, "answers")
     # Of a run that goes on, the items that are left may be those that nothing is found for.
@@ -154,12 +155,8 @@ def _answer(writer: Writer, arms: Arms, name: str, asked: Sequence[Asked]) -> No
 
 def _fail(writer: Writer, name: str, failed: Sequence[tuple[Item, str]]) -> None:
     """Write down the items whose question could not be asked."""
-    items = [anonymous(item) for item, _ in failed]
-    answers = [
-        Answer(item.question, "", error=error)
-        for item, (_, error) in zip(items, failed, strict=True)
-    ]
-    writer.write(name, items, answers)
+    answers = [Answer(item.question, "", error=error) for item, error in failed]
+    writer.write(name, [item for item, _ in failed], answers)
 
 
 def _asked(pipeline: Pipeline, items: Sequence[Item]) -> tuple[dict[str, Asked], dict[str, str]]:
@@ -219,12 +216,14 @@ def _write_floors(
             notes[arm] = f"{LEFT_OUT}: {why_left_out(name, items, training)}"
             continue
         notes[arm] = floor.note
-        shown = [anonymous(items[place]) for place in missing]
         answers = [
             Answer(
-                item.question, floor.texts[place], confidence=floor.confidences[place], model=arm
+                items[place].question,
+                floor.texts[place],
+                confidence=floor.confidences[place],
+                model=arm,
             )
-            for item, place in zip(shown, missing, strict=True)
+            for place in missing
         ]
-        writer.write(arm, shown, answers)
+        writer.write(arm, [items[place] for place in missing], answers)
     return notes

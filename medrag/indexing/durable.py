@@ -2,9 +2,10 @@
 
 import contextlib
 import os
+import secrets
 import shutil
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -13,12 +14,39 @@ _PAUSES = (0.01, 0.05, 0.2, 0.5, 1.0)
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Replace a file's content; after a crash it holds the old content or the new one."""
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    with temporary.open("wb") as file:
+    """Replace a file's content; after a crash it holds the old content or the new one.
+
+    Raises:
+        OSError: if that is not possible; names the path.
+    """
+    with replacing(path) as file:
         file.write(content)
-        sync(file)
-    move(temporary, path)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """Give a file for the new content of a path, which takes its place in the end.
+
+    Nobody can foretell its name, and it is never one that is there, so that no link is followed.
+    On an error it is gone, and the old content stays.
+
+    Raises:
+        OSError: if that is not possible; names the path.
+    """
+    temporary = path.with_name(f"{path.name}.{secrets.token_hex(8)}.tmp")
+    opened = temporary.open("xb")
+    try:
+        with opened as file:
+            yield file
+            sync(file)
+        move(temporary, path)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        # The system names no file when a disk is full.
+        if isinstance(error, OSError) and error.filename is None:
+            error.filename = str(path)
+        raise
 
 
 def move(source: Path, target: Path) -> None:

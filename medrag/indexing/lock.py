@@ -56,8 +56,8 @@ def _refusal(folder: Path, path: Path) -> str:
     written = path.read_bytes().decode(errors="replace").strip()
     writer = f"process {written}" if written.isdigit() else "another process"
     return (
-        f"{folder} is being written by {writer}; wait until it has ended, or end it: its finished "
-        "segments stay, and the same command goes on from there"
+        f"{folder} is being written by {writer}; wait until it has ended, or end it: what it has "
+        "finished stays, and the same command goes on from there"
     )
 
 

@@ -9,13 +9,14 @@ Source:
 """
 
 import asyncio
+import logging
 import math
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
@@ -23,19 +24,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medrag.endpoint import Endpoint, completed, read_key
-from medrag.errors import EvaluationError
 from medrag.evaluation.runs import Run
 from medrag.extras import Library, require
 from medrag.hosts import is_this_machine
-from medrag.language import without_markers
-from medrag.records import Answer, Item
+from medrag.integrations.ragas_samples import Sample, lacking, samples_of
 
+_LOGGER = logging.getLogger(__name__)
 DO_NOT_TRACK = "RAGAS_DO_NOT_TRACK"
-# What ragas scores by the words alone.
+# What ragas compares with a reference, word by word.
 WORDS = (
     "ExactMatch", "StringPresence", "NonLLMStringSimilarity", "RougeScore", "BleuScore",
-    "CHRFScore", "QuotedSpansAlignment",
+    "CHRFScore",
 )  # fmt: skip
+# Of words as well, but only asked for by name: an answer that quotes nothing gets the top score.
+QUOTES = ("QuotedSpansAlignment",)
 # What needs a chat model.
 JUDGED = (
     "Faithfulness", "ResponseGroundedness", "ContextPrecision", "ContextUtilization",
@@ -69,20 +71,22 @@ class RagasScores:
         values: (n_items,) by metric; nan where there is none.
         n_nan: by metric, how many values are nan.
         reasons: by metric, why, and how often.
+        unscored: the metrics that gave no score at all; all of them where a server is gone.
     """
 
     items: tuple[str, ...]
     values: Mapping[str, NDArray[np.float64]]
     n_nan: Mapping[str, int]
     reasons: Mapping[str, Mapping[str, int]]
+    unscored: tuple[str, ...] = ()
 
 
 def ragas_dataset(run: Run, *, arm: str = "context", limit: int | None = None) -> Any:
     """Turn the answers of one arm into a ragas `EvaluationDataset`.
 
-    `response` is without markers; `reference` is the first right answer, or all that must be
-    chosen; a picture without text is told as such among `retrieved_contexts`, so that these match
-    `retrieved_context_ids`.
+    `response` is what was written, without markers; `reference` is the first right answer, or all
+    that must be chosen; a picture without text is told as such among `retrieved_contexts`, so that
+    these match `retrieved_context_ids`.
 
     Args:
         limit: answers to take, from the first; None for all.
@@ -91,7 +95,7 @@ def ragas_dataset(run: Run, *, arm: str = "context", limit: int | None = None) -
         EvaluationError: if the run has no answer of the arm.
         MissingExtraError: if ragas is not installed.
     """
-    rows = [sample for _, sample, _ in _samples(run, arm, limit)]
+    rows = [sample.fields for sample in samples_of(run, arm, limit)]
     return _ragas("ragas").EvaluationDataset.from_list(rows)
 
 
@@ -112,8 +116,14 @@ def ragas_scores(
 ) -> RagasScores:
     """Score the answers of one arm.
 
+    The metrics of WORDS compare an answer with its reference as `medrag.evaluation.parsing` reads
+    it: to a yes or no question "yes" or "no", of a choice the text of the option, and otherwise the
+    words; one that abstains is not scored. All other metrics get the words as they were written,
+    also of an answer that abstains.
+
     Args:
-        metrics: names of classes of `ragas.metrics.collections`: see WORDS, JUDGED and EMBEDDED.
+        metrics: names of classes of `ragas.metrics.collections`: see WORDS, QUOTES, JUDGED and
+            EMBEDDED.
         url: of an OpenAI-compatible server, with or without "/v1"; answers and evidence are sent
             to it. Needed for judged metrics, with `model`.
         embedding_model: as the server calls it.
@@ -127,7 +137,8 @@ def ragas_scores(
 
     Raises:
         ValueError: for an unknown metric, a missing model, or a number out of range.
-        RecipeError: if the address is none or not encrypted, or the key is missing.
+        RecipeError: if the address is malformed or not encrypted, or the key is missing; nothing
+            is sent then.
         EvaluationError: if the run has no answer of the arm.
         MissingExtraError: if ragas or a library of a metric is not installed.
     """
@@ -138,7 +149,7 @@ def ragas_scores(
             f"got {concurrency}, {tries}, {timeout}"
         )
     server = None if url is None else _server(url, key_variable, allow_http=allow_http)
-    samples = _samples(run, arm, limit)
+    samples = samples_of(run, arm, limit)
     scoring = _Scoring(
         server=server,
         model=model,
@@ -147,25 +158,9 @@ def ragas_scores(
         tries=tries,
         timeout=timeout,
     )
-    outcomes = _run_now(scoring, metrics, samples)
-    values = {name: np.array([each.value for each in found]) for name, found in outcomes.items()}
-    return RagasScores(
-        items=tuple(sample.item for sample in samples),
-        values=values,
-        n_nan={name: int(np.isnan(found).sum()) for name, found in values.items()},
-        reasons={
-            name: Counter(each.reason for each in found if math.isnan(each.value))
-            for name, found in outcomes.items()
-        },
-    )
-
-
-class _Sample(NamedTuple):
-    """One answer as ragas takes it; `missing`: why a field is not there, by field."""
-
-    item: str
-    fields: dict[str, Any]
-    missing: dict[str, str]
+    with _quiet():
+        outcomes = _run_now(scoring, metrics, samples)
+    return _gathered(samples, outcomes)
 
 
 class _Outcome(NamedTuple):
@@ -201,7 +196,7 @@ class _Scoring:
         self.timeout = timeout
 
     async def all(
-        self, metrics: Sequence[str], samples: Sequence[_Sample]
+        self, metrics: Sequence[str], samples: Sequence[Sample]
     ) -> dict[str, list[_Outcome]]:
         """Score metric by metric."""
         client = self._client()
@@ -211,20 +206,20 @@ class _Scoring:
             if client is not None:
                 await client.close()
 
-    async def _metric(self, name: str, client: Any, samples: Sequence[_Sample]) -> list[_Outcome]:
+    async def _metric(self, name: str, client: Any, samples: Sequence[Sample]) -> list[_Outcome]:
         metric, wanted = self._made(name, client), _inputs(name)
         free = asyncio.Semaphore(self.concurrency)
         failed = 0
 
-        async def one(sample: _Sample) -> _Outcome:
+        async def one(sample: Sample) -> _Outcome:
             nonlocal failed
-            lacking = [sample.missing[field] for field in wanted if field in sample.missing]
-            if lacking:
-                return _Outcome(math.nan, lacking[0])
+            if reason := lacking(sample, wanted, compared=name in WORDS):
+                return _Outcome(math.nan, reason)
+            fields = sample.fields | (sample.compared if name in WORDS else {})
             async with free:
-                if failed >= _GIVEN_UP and name not in WORDS:
+                if failed >= _GIVEN_UP and name in JUDGED + EMBEDDED:
                     return _Outcome(math.nan, _NOT_ASKED)
-                outcome = await self._score(metric, {f: sample.fields[f] for f in wanted})
+                outcome = await self._score(metric, {field: fields[field] for field in wanted})
                 failed = failed + 1 if math.isnan(outcome.value) else 0
                 return outcome
 
@@ -241,16 +236,18 @@ class _Scoring:
             return _Outcome(math.nan, self._reason(error))
         if math.isnan(value):
             said = f": {result.reason}" if result.reason else ""
-            return _Outcome(value, f"ragas gave no number{said}"[:_TOLD])
+            return _Outcome(value, self._without_key(f"ragas gave no number{said}")[:_TOLD])
         return _Outcome(value)
 
     def _reason(self, error: Exception) -> str:
         attempts = getattr(error, "failed_attempts", None)
         cause = attempts[-1].exception if attempts else error
-        text = " ".join(str(cause).split())
-        if self.server is not None and self.server.key:
-            text = text.replace(self.server.key, "[key]")
+        text = self._without_key(" ".join(str(cause).split()))
         return f"{type(cause).__name__}: {text}"[:_TOLD]
+
+    def _without_key(self, text: str) -> str:
+        key = None if self.server is None else self.server.key
+        return text.replace(key, "[key]") if key else text
 
     def _client(self) -> Any:
         if self.server is None:
@@ -267,7 +264,7 @@ class _Scoring:
             http_client=openai.DefaultAsyncHttpxClient(
                 follow_redirects=False,
                 trust_env=not self.server.local,
-                event_hooks={} if self.server.key else {"request": [_without_key]},
+                event_hooks={} if self.server.key else {"request": [_anonymous]},
             ),
         )
 
@@ -284,7 +281,7 @@ class _Scoring:
         return getattr(_ragas("ragas.metrics.collections"), name)(**parts)
 
 
-async def _without_key(request: Any) -> None:
+async def _anonymous(request: Any) -> None:
     request.headers.pop("Authorization", None)
 
 
@@ -295,8 +292,42 @@ def _inputs(name: str) -> list[str]:
     return [each for each in code.co_varnames[1 : code.co_argcount] if each in _FIELDS]
 
 
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence the library that sends the requests: it logs what a server sent, the key included.
+
+    Why a score is missing stands in the reasons.
+    """
+    logger = logging.getLogger("instructor")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def _gathered(samples: Sequence[Sample], outcomes: Mapping[str, Sequence[_Outcome]]) -> RagasScores:
+    values = {name: np.array([each.value for each in found]) for name, found in outcomes.items()}
+    reasons = {
+        name: Counter(each.reason for each in found if math.isnan(each.value))
+        for name, found in outcomes.items()
+    }
+    unscored = tuple(name for name, found in values.items() if np.isnan(found).all())
+    for name in unscored:
+        [(reason, n)] = reasons[name].most_common(1)
+        _LOGGER.warning("%s scored no answer, %d of %d: %s", name, n, len(samples), reason)
+    return RagasScores(
+        items=tuple(sample.item for sample in samples),
+        values=values,
+        n_nan={name: int(np.isnan(found).sum()) for name, found in values.items()},
+        reasons=reasons,
+        unscored=unscored,
+    )
+
+
 def _run_now(
-    scoring: _Scoring, metrics: Sequence[str], samples: Sequence[_Sample]
+    scoring: _Scoring, metrics: Sequence[str], samples: Sequence[Sample]
 ) -> dict[str, list[_Outcome]]:
     try:
         asyncio.get_running_loop()
@@ -315,14 +346,20 @@ def _ragas(module: str) -> Library:
 def _check(
     metrics: Sequence[str], *, url: str | None, model: str | None, embedding_model: str | None
 ) -> None:
-    known = (*WORDS, *JUDGED, *EMBEDDED)
+    known = (*WORDS, *QUOTES, *JUDGED, *EMBEDDED)
     for name in metrics:
         if name not in known:
             raise ValueError(f"unknown metric {name!r}; known are {', '.join(known)}")
         if name in JUDGED + EMBEDDED[1:] and not (url and model):
-            raise ValueError(f"{name} needs a chat model: give url and model")
+            raise ValueError(
+                f"{name} needs a chat model: give url and model (--judge-url and --judge-model of "
+                "the command)"
+            )
         if name in EMBEDDED and not (url and embedding_model):
-            raise ValueError(f"{name} needs an embedding model: give url and embedding_model")
+            raise ValueError(
+                f"{name} needs an embedding model: give url and embedding_model (--judge-url and "
+                "--embedding-model of the command)"
+            )
 
 
 def _server(url: str, key_variable: str | None, *, allow_http: bool) -> _Server:
@@ -335,39 +372,3 @@ def _server(url: str, key_variable: str | None, *, allow_http: bool) -> _Server:
         key=None if key_variable is None else read_key(key_variable, checked.shown),
         local=is_this_machine(parts.hostname),
     )
-
-
-def _samples(run: Run, arm: str, limit: int | None) -> list[_Sample]:
-    answered = (each for each in run.answers() if each.arm == arm)
-    samples = [_sample(run.items[each.item], each.answer) for each in islice(answered, limit)]
-    if not samples:
-        raise EvaluationError(
-            f"{run.folder} holds no answer of the arm {arm!r}; it has {', '.join(run.arms)}"
-        )
-    return samples
-
-
-def _sample(item: Item, answer: Answer) -> _Sample:
-    kept = [hit.passage for hit in answer.selection.kept]
-    references = "; ".join(item.references) if item.kind == "choices" else item.references[:1]
-    fields = {
-        "user_input": _asked(item),
-        "response": without_markers(answer.text),
-        "retrieved_contexts": [p.text or f"(a {p.kind} without text)" for p in kept],
-        "reference": references if isinstance(references, str) else "".join(references),
-        "retrieved_context_ids": [passage.id for passage in kept],
-        "reference_context_ids": list(item.gold_passages),
-    }
-    missing = {}
-    if not fields["reference"]:
-        missing["reference"] = "the item has no reference"
-    if not fields["response"]:
-        missing["response"] = f"no answer: {answer.error}" if answer.error else "no answer"
-    if not kept:
-        missing["retrieved_contexts"] = "no evidence was read"
-    return _Sample(item.id, fields, missing)
-
-
-def _asked(item: Item) -> str:
-    options = [f"{chr(ord('A') + i)}. {option}" for i, option in enumerate(item.question.options)]
-    return "\n".join([item.question.text, *options])

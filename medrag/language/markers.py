@@ -37,8 +37,13 @@ def markers(text: str, n: int) -> Markers:
 
 def without_markers(text: str) -> str:
     """Take the markers out of a text, with the blanks before them."""
-    bare = re.sub(r"\s*" + MARKER.pattern, "", text)
-    return bare.strip()
+    pieces: list[str] = []
+    last = 0
+    for match in MARKER.finditer(text):
+        # Not by a pattern that begins with blanks: it would try a run of them from each blank.
+        pieces.append(text[last : match.start()].rstrip())
+        last = match.end()
+    return "".join([*pieces, text[last:]]).strip()
 
 
 def neutralised(text: str) -> str:

@@ -17,6 +17,9 @@ from medrag.language.tables import Language, language_of
 
 Mention = Literal["affirmed", "negated", "absent"]
 
+# Characters that a cue reaches at most: more than any list of findings in a report. A model that
+# repeats itself for pages would otherwise cost the square of its length.
+_FARTHEST = 600
 _STOP = re.compile(r"[;:!?]|\.(?=\s|$)")
 _COMMA = re.compile(r",(?!\d)")
 _WORD = re.compile(r"[^\W_]+")
@@ -107,9 +110,9 @@ def _within(span: tuple[int, int], others: list[tuple[int, int]]) -> bool:
 
 def _reach(text: str, start: int, cues: _Cues) -> int:
     """Find where a cue that stands before its findings stops to deny."""
-    end = len(text)
+    end = min(len(text), start + _FARTHEST)
     for pattern in (_STOP, cues.ends):
-        if match := pattern.search(text, start):
+        if match := pattern.search(text, start, end):
             end = min(end, match.start())
     breaks = [m.span() for p in (_COMMA, cues.joins) for m in p.finditer(text, start, end)]
     for begin, after in sorted(breaks):
@@ -130,9 +133,9 @@ def _new_clause(text: str, start: int, end: int, cues: _Cues) -> bool:
 
 def _clause_start(text: str, end: int, cues: _Cues) -> int:
     """Find where a cue that stands after its findings starts to deny."""
-    start = 0
+    start = max(0, end - _FARTHEST)
     for pattern in (_STOP, cues.ends):
-        for match in pattern.finditer(text, 0, end):
+        for match in pattern.finditer(text, start, end):
             # "Effusion: negative" denies what stands before the colon.
             if text[match.end() : end].strip():
                 start = max(start, match.end())

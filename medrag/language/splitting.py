@@ -5,10 +5,12 @@ import re
 from medrag.language.tables import Language, language_of
 
 _LINE = re.compile(r"[^\n\r\f\v\x1c-\x1e\x85\u2028\u2029]+")
-_END = re.compile(r"[.!?…]+[\"'”’»)\]}]*(?=\s)")
+_END = re.compile(r"(?<![.!?…])[.!?…]+[\"'”’»)\]}]*(?=\s)")
 _LAST_TOKEN = re.compile(r"\S+\Z")
 _LETTERS_AND_DOTS = re.compile(r"[^\W\d_](?:\.[^\W\d_])+")
 _LIST_NUMBER = re.compile(r"[(\[]?(?:\d{1,3}|[A-Za-z]|[ivx]{1,5})")
+# Characters before a full stop that are looked at: no abbreviation is longer.
+_TOKEN = 200
 _OPENING = "([{\"'“‘«¿¡*•–—-"
 
 
@@ -55,7 +57,7 @@ def _ends_sentence(
     word = following[0].lstrip(_OPENING)
     if not end.group().startswith(".") or end.group().startswith(".."):
         return not _starts_lower(word)
-    before = text[start : end.start()]
+    before = text[max(start, end.start() - _TOKEN) : end.start()]
     token = _LAST_TOKEN.search(before)
     if token is None:
         return False

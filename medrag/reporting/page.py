@@ -1,7 +1,5 @@
 """Answers as one self-contained HTML file: no script, nothing fetched."""
 
-import base64
-import hashlib
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -11,7 +9,8 @@ from medrag.records import Answer, Hit, Question
 from medrag.reporting.cards import citation_card, hit_list, picture_figure
 from medrag.reporting.evidence import question_pictures
 from medrag.reporting.facts import facts_graph
-from medrag.reporting.markup import Html, element, joined, text
+from medrag.reporting.head import head
+from medrag.reporting.markup import Html, element, joined
 from medrag.reporting.words import linked
 
 _NOTICE = "For research. Not a medical device, and not for clinical use."
@@ -40,24 +39,7 @@ def answer_page(
         _overview(answers) if len(answers) > 1 else "",
         element("main", *articles),
     )
-    return f'<!doctype html>\n<html lang="en">{_head(title, style)}{body}</html>\n'
-
-
-def _head(title: str, style: str) -> Html:
-    # The hash lets this style sheet in and no other; without script-src nothing is ever run.
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii")
-    policy = (
-        f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; "
-        "base-uri 'none'; form-action 'none'"
-    )
-    return Html(
-        '<head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<meta name="referrer" content="no-referrer">'
-        '<meta name="color-scheme" content="light dark">'
-        f"<title>{text(title)}</title><style>{style}</style></head>"
-    )
+    return f'<!doctype html>\n<html lang="en">{head(title, style)}{body}</html>\n'
 
 
 def _overview(answers: Sequence[Answer]) -> Html:

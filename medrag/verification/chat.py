@@ -3,22 +3,27 @@
 import logging
 import re
 import threading
-from collections import Counter
+from bisect import bisect_left
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, NamedTuple
 
 from medrag.endpoint import Endpoint, completed
-from medrag.errors import MedragError
+from medrag.errors import MedragError, RecipeError
 
 _LOGGER = logging.getLogger(__name__)
 # Requests that fail one after the other before the rest is not sent: each costs all its tries.
 _GIVEN_UP = 20
 _NOT_SENT = f"not sent: {_GIVEN_UP} requests before it had failed in a row"
 _REFUSED = "if a prompt is too long for the model, give it less evidence or shorter passages"
-# What models of the reasoning kind write before their reply.
-_THOUGHT = re.compile(r"<(think|thinking|reasoning)>.*?</\1>", re.DOTALL | re.IGNORECASE)
+# Around what models of the reasoning kind write before their reply.
+_TAG = re.compile(r"<(/?)(think|thinking|reasoning)>", re.IGNORECASE | re.ASCII)
+# Characters of one reply: a verdict and its reasons take a few hundred.
+_LONGEST = 20_000
+# Of a word that the server says about a reply.
+_TOLD = 40
 
 
 class ChatJudge:
@@ -42,7 +47,7 @@ class ChatJudge:
 
     Raises:
         ValueError: if a number is out of range.
-        RecipeError: if the address is none, or not encrypted.
+        RecipeError: if the address is malformed, or not encrypted.
 
     Source:
         OpenAI API reference, "Create chat completion".
@@ -86,14 +91,18 @@ class ChatJudge:
     def judge(self, prompts: Sequence[str]) -> list[str | None]:
         """Give the reply to each prompt, in order; None where the server gave none.
 
-        After 20 failures in a row the rest is not sent, and counts as failed.
+        A reply comes without what the model thought aloud, and with "[key]" for the server's key.
+        One that is longer than 20,000 characters cannot be read, and is none. After 20 failures in
+        a row the rest is not sent, and counts as failed.
 
         Raises:
+            RecipeError: if the key is missing; nothing is sent then.
             MedragError: if every prompt failed; says why the first did.
         """
         once = list(dict.fromkeys(prompts))
         if not once:
             return []
+        self.endpoint.check_key()
         streak = _Streak()
         with ThreadPoolExecutor(min(self.concurrency, len(once))) as pool:
             waiting = [pool.submit(partial(self._outcome, streak), each) for each in once]
@@ -109,11 +118,17 @@ class ChatJudge:
         if streak.over:
             return _Outcome(None, _NOT_SENT)
         try:
-            outcome = _Outcome(_reply(self.endpoint.post(self._body(prompt)), self.endpoint.shown))
+            outcome = _Outcome(self._reply(prompt))
+        except RecipeError:
+            raise
         except MedragError as error:
-            outcome = _Outcome(None, str(error))
+            outcome = _Outcome(None, self.endpoint.without_key(str(error)))
         streak.add(failed=outcome.reply is None)
         return outcome
+
+    def _reply(self, prompt: str) -> str:
+        answer = self.endpoint.post(self._body(prompt))
+        return self.endpoint.without_key(_reply(answer, self.endpoint.shown))
 
     def _body(self, prompt: str) -> dict[str, Any]:
         body: dict[str, Any] = {
@@ -176,9 +191,33 @@ def _reply(answer: Any, url: str) -> str:
             f"{url} gave something else than a chat reply ({type(error).__name__}: {error}); is it "
             "the address of an OpenAI-compatible server, and the model one for chat?"
         ) from error
-    said = _THOUGHT.sub("", text).strip() if isinstance(text, str) else ""
+    said = _without_thoughts(text).strip() if isinstance(text, str) else ""
     if not said:
-        finish = choice.get("finish_reason")
-        cut = "; raise max_tokens" if finish == "length" else ""
+        finish = str(choice.get("finish_reason"))[:_TOLD]
+        cut = "; raise max_tokens, or take a model that thinks less" if finish == "length" else ""
         raise MedragError(f"{url} gave an empty reply (finish_reason: {finish!r}){cut}")
+    if len(said) > _LONGEST:
+        raise MedragError(
+            f"{url} gave a reply of {len(said)} characters, more than {_LONGEST}; is the model one "
+            "that ends its replies? A bound (max_tokens) cuts them"
+        )
     return said
+
+
+def _without_thoughts(text: str) -> str:
+    """Cut from each opening tag to the next closing one of its name, where there is one."""
+    closing: dict[str, list[int]] = defaultdict(list)
+    tags = list(_TAG.finditer(text))
+    for tag in tags:
+        if tag.group(1):
+            closing[tag.group(2).lower()].append(tag.end())
+    kept: list[str] = []
+    last = 0
+    for tag in tags:
+        ends = closing[tag.group(2).lower()]
+        place = bisect_left(ends, tag.end())
+        if tag.group(1) or tag.start() < last or place == len(ends):
+            continue
+        kept.append(text[last : tag.start()])
+        last = ends[place]
+    return "".join([*kept, text[last:]])

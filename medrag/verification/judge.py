@@ -57,7 +57,7 @@ class JudgeVerifier:
 
     Raises:
         ValueError: if a number is out of range.
-        RecipeError: if the address is none, or not encrypted.
+        RecipeError: if the address is malformed or not encrypted, or the key is missing.
     """
 
     def __init__(
@@ -89,6 +89,8 @@ class JudgeVerifier:
             wait=wait,
             allow_http=allow_http,
         )
+        # Answers are generated before the first of them is judged: too late to miss a key.
+        self.judge.endpoint.check_key()
 
     def verify(self, answers: Sequence[Answer]) -> list[Answer]:
         """Judge the claims of all answers in one go.

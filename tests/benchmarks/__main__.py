@@ -11,7 +11,7 @@ import sys
 
 SUITE = (
     "pdf_ingest", "command_line", "exact", "late_interaction", "text_encoding", "image_encoding",
-    "page", "lexical", "hybrid", "qdrant", "build",
+    "page", "lexical", "hybrid", "qdrant", "build", "evaluation",
 )  # fmt: skip
 
 

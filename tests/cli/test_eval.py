@@ -2,6 +2,8 @@
 
 import json
 import math
+import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -226,3 +228,96 @@ def test_a_line_of_progress_says_how_long_it_will_take() -> None:
     assert line == "answering: 100 of 300 answers, 2.0/s, 1 min 40 s left"
     assert progress_line("answering", 1, 7201, "answers", 1.0).endswith("1.0/s, 2 h 0 min left")
     assert math.isfinite(len(progress_line("answering", 0, 10, "answers", 0.0)))
+
+
+def test_a_run_among_the_files_of_its_benchmark_is_refused(
+    medrag: Run, small: Index, asked: Path
+) -> None:
+    command = ["eval", "run", "sample", "qa", "--data", asked, "--index", small.folder]
+    result = medrag(*command, "--out", asked)
+    assert result.exit_code == 2
+    assert "give a folder of its own" in " ".join(result.stderr.split())
+
+
+def test_a_page_in_the_folder_of_the_run_is_refused(medrag: Run, ran: Path) -> None:
+    result = medrag("eval", "report", ran, "--html", ran / "answers.jsonl")
+    assert result.exit_code == 2
+    assert (ran / "answers.jsonl").read_bytes().startswith(b"{")
+
+
+def test_a_column_that_no_item_has_is_no_group(medrag: Run, ran: Path) -> None:
+    result = medrag("eval", "score", ran, "--by", "tipe")
+    assert result.exit_code == 2
+    assert "did you mean 'type'" in " ".join(result.stderr.split())
+
+
+def test_groups_are_printed(medrag: Run, ran: Path) -> None:
+    result = medrag("eval", "score", ran, "--by", "type")
+    assert result.exit_code == 0, result.output
+    assert "type, right answers of context:" in result.stdout
+    assert "of 3" in result.stdout
+
+
+def test_claims_are_checked_anew(medrag: Run, ran: Path) -> None:
+    value = shape(medrag("eval", "score", ran, "--verify", "lexical", "--json"))
+    measures = value["arms"]["context"]["measures"]  # type: ignore[index]
+    # The extractive reader quotes what it cites.
+    assert measures["claims_supported"]["value"] > 0.5
+    without = shape(medrag("eval", "score", ran, "--json"))
+    assert "claims_supported" not in without["arms"]["context"]["measures"]  # type: ignore[index]
+    assert medrag("eval", "score", ran, "--verify", "entailment").exit_code == 2
+
+
+def test_clinical_measures_of_a_run_without_reports_are_refused(medrag: Run, ran: Path) -> None:
+    result = medrag("eval", "score", ran, "--clinical", "radgraph")
+    assert result.exit_code == 1
+    assert "answers no report" in result.stderr
+
+
+CARD = """
+like: qa
+title: A card from elsewhere
+fetch: ["git clone --depth 1 https://example.org/owned {out}"]
+"""
+
+
+def test_commands_of_a_card_from_elsewhere_are_shown_and_not_run(
+    medrag: Run, tmp_path: Path
+) -> None:
+    card, out = tmp_path / "card.yaml", tmp_path / "out"
+    card.write_text(CARD, encoding="utf-8")
+    result = medrag("eval", "fetch", card, "--run", "--out", out)
+    assert result.exit_code == 1
+    assert "git clone" in result.stdout
+    assert "does not run" in result.stderr
+    assert not out.exists()
+
+
+def test_a_card_of_one_s_own_keeps_its_protocol_groups_and_training(
+    medrag: Run, small: Index, tmp_path: Path
+) -> None:
+    folder = written_questions(tmp_path / "asked")
+    card = tmp_path / "ward.yaml"
+    card.write_text("like: qa\ntitle: Ward\nprotocols: [nearest_option]\ngroup_by: [type]\n")
+    command = ["eval", "run", "sample", card, "--data", folder, "--index", small.folder]
+    result = medrag(*command, "--out", tmp_path / "run")
+    assert result.exit_code == 0, result.output
+    assert "floor:question" in result.stdout
+    value = shape(medrag("eval", "score", tmp_path / "run", "--json"))
+    assert value["protocol"] == "nearest_option"
+    assert "type" in value["arms"]["context"]["groups"]  # type: ignore[index]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights on Windows")
+def test_a_link_in_a_stranger_s_run_is_not_written_through(
+    medrag: Run, ran: Path, tmp_path: Path
+) -> None:
+    victim = tmp_path / "victim"
+    victim.write_text("mine")
+    copy = tmp_path / "run"
+    shutil.copytree(ran, copy)
+    for name in ("rows-exact-corrected.jsonl", "scores-exact-corrected.json"):
+        (copy / name).unlink(missing_ok=True)
+        (copy / name).symlink_to(victim)
+    assert medrag("eval", "score", copy).exit_code == 0
+    assert victim.read_text() == "mine"

@@ -1,5 +1,6 @@
 """A small library, questions about it, and a run: what tests of evaluation work on."""
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from PIL import Image
 from medrag.config import Index, build_index, load_pipeline
 from medrag.evaluation.benchmarks import Benchmark, load_benchmark
 from medrag.evaluation.runs import Run, open_run
+from medrag.evaluation.runs.identifiers import without_identifiers
 from medrag.evaluation.runs.writing import Writer, item_lines
 from medrag.pipeline import Pipeline
 from medrag.records import Answer, Item
@@ -88,12 +90,15 @@ def written_run(
 ) -> Run:
     """A run of given answers, by arm, in the order of the items."""
     folder.mkdir(parents=True)
-    (folder / "items.jsonl").write_bytes(item_lines(items))
+    items = without_identifiers(items)
+    lines = item_lines(items)
+    (folder / "items.jsonl").write_bytes(lines)
     manifest = {
         "format": 1,
         "medrag": "0",
         "benchmark": {"name": "made", "split": "test", "layout": "made"},
         "n_items": len(items),
+        "items_sha256": hashlib.sha256(lines).hexdigest(),
         "arms": list(answers),
         "notes": {},
         "problems": [],

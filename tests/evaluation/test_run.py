@@ -17,11 +17,12 @@ from medrag.evaluation.benchmarks import Benchmark
 from medrag.evaluation.floors import FLOORS
 from medrag.evaluation.run import run_benchmark
 from medrag.evaluation.runs import Answered, open_run
+from medrag.evaluation.runs.candidates import read_candidates, write_candidates
 from medrag.evaluation.runs.writing import anonymous
 from medrag.identity import load_key, pseudonym
 from medrag.indexing.lock import writing
 from medrag.pipeline import Pipeline
-from medrag.records import Answer, Item, Question, Selection
+from medrag.records import Answer, Generation, Item, Prompt, Question, Selection
 from tests.evaluation.library import loaded, pipeline_on
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -321,3 +322,61 @@ def test_a_killed_run_goes_on_where_it_stopped(
     run = run_benchmark(pipeline_on(small_index), benchmark, out, batch=1)
     assert lines(answers)[: len(before) - 1] == before[:-1]
     assert [answered.item for answered in run.answers()] == [item.id for item in benchmark.items]
+
+
+def test_what_failed_is_tried_anew_and_nothing_else(
+    small_index: Index, benchmark: Benchmark, tmp_path: Path
+) -> None:
+    class Failing:
+        """A generator that fails on one question as long as it is told to."""
+
+        name = "failing"
+
+        def __init__(self, inner: object) -> None:
+            self.inner = inner
+            self.is_down = True
+            self.asked: list[str] = []
+
+        def generate(self, prompts: Sequence[Prompt]) -> list[Generation]:
+            self.asked += [prompt.question.id for prompt in prompts]
+            if self.is_down and any(prompt.question.id == "joint" for prompt in prompts):
+                raise RuntimeError("the server is down")
+            return self.inner.generate(prompts)  # type: ignore[attr-defined,no-any-return]
+
+    pipeline = pipeline_on(small_index)
+    failing = Failing(pipeline.answerer.generator)  # type: ignore[attr-defined]
+    pipeline.answerer.generator = failing  # type: ignore[attr-defined]
+    first = run_benchmark(pipeline, benchmark, tmp_path / "run")
+    assert [a.item for a in first.answers() if a.answer.error] == ["joint"]
+    failing.is_down, failing.asked = False, []
+    again = run_benchmark(pipeline, benchmark, tmp_path / "run")
+    assert failing.asked == ["joint"]
+    assert not any(a.answer.error for a in again.answers())
+    assert len(list(again.answers())) == len(benchmark.items)
+
+
+def test_a_run_is_read_while_it_is_written(
+    small_index: Index, benchmark: Benchmark, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    run_benchmark(pipeline_on(small_index), replace(benchmark), out)
+    reading = open_run(out).answers()
+    first = next(reading)
+    # Another arm brings passages and answers that were not there when reading began.
+    run_benchmark(pipeline_on(small_index), benchmark, out, arms=["random_context"])
+    assert {first.arm, *(each.arm for each in reading)} == {"context"}
+
+
+def test_the_open_answers_of_training_are_kept_for_protocols(tmp_path: Path) -> None:
+    items = [
+        Item("a", Question("?"), ("left lung",)),
+        Item("b", Question("?"), ("yes",), "yes_no", True),
+        Item("c", Question("?"), ("left lung", "lung")),
+    ]
+    write_candidates(tmp_path, items)
+    assert read_candidates(tmp_path) == ["left lung", "lung"]
+    (tmp_path / "candidates.json").write_text("{}")
+    with pytest.raises(EvaluationError, match="expected a list of answers"):
+        read_candidates(tmp_path)
+    (tmp_path / "candidates.json").unlink()
+    assert read_candidates(tmp_path) is None

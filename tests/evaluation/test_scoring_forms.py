@@ -126,3 +126,16 @@ def test_reports_are_measured_by_overlap(tmp_path: Path) -> None:
     assert found["report_bleu4"].value == pytest.approx(1)
     assert found["report_rouge_l_coco"].value == pytest.approx(1)
     assert math.isnan(found["report_bleu4"].low)
+
+
+def test_abstaining_is_right_where_the_library_holds_no_answer(tmp_path: Path) -> None:
+    question = Question("Which dose?")
+    items = [
+        Item("a", question, fields={"unanswerable": True}),
+        Item("b", question, fields={"unanswerable": True}),
+        Item("c", question, ("5 mg",)),
+    ]
+    declined = Answer(question, "No evidence found in this library.", abstained=True)
+    found = measures(tmp_path / "run", items, [declined, Answer(question, "5 mg"), declined])
+    assert (found["right_abstention"].value, found["right_abstention"].n) == (0.5, 2)
+    assert (found["wrong_abstention"].value, found["wrong_abstention"].n) == (1, 1)

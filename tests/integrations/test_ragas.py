@@ -1,26 +1,28 @@
 """Runs scored by ragas: without a model, with a server that fails, and with a real one."""
 
-import json
 import math
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import numpy as np
 import pytest
 
-from medrag.codec import answer_to_json, to_json
 from medrag.errors import EvaluationError, MissingExtraError, RecipeError
-from medrag.evaluation.runs import Run, open_run
+from medrag.evaluation.runs import Run
 from medrag.integrations.ragas import (
     DO_NOT_TRACK,
     JUDGED,
+    WORDS,
     ragas_dataset,
     ragas_scores,
 )
-from medrag.records import Answer, Hit, Item, Passage, Question, Selection, Source
+from medrag.records import Answer, AnswerKind, Hit, Item, Passage, Question, Selection, Source
+from tests.evaluation.library import written_run
 from tests.servers import Answer as Response
 from tests.servers import Request, Serve
 
@@ -40,22 +42,8 @@ STATEMENTS = '{"statements": ["s"]}'
 
 
 def run_of(folder: Path, answers: list[Answer], items: list[Item], arm: str = "context") -> Run:
-    lines = [
-        {"item": item.id, "arm": arm, "answer": answer_to_json(answer)}
-        for item, answer in zip(items, answers, strict=True)
-    ]
-    # Passages that an answer names stand in a file of their own.
-    named = {hit.passage.id: hit.passage for each in answers for hit in each.selection.kept}
-    write(folder / "passages.jsonl", [to_json(passage) for passage in named.values()])
-    write(folder / "items.jsonl", [to_json(item) for item in items])
-    write(folder / "answers.jsonl", lines)
-    manifest = {"format": 1, "n_items": len(items), "arms": [arm]}
-    (folder / "manifest.json").write_text(json.dumps(manifest))
-    return open_run(folder)
-
-
-def write(path: Path, values: list[Any]) -> None:
-    path.write_text("".join(json.dumps(value) + "\n" for value in values))
+    own = [replace(a, question=i.question) for a, i in zip(answers, items, strict=True)]
+    return written_run(Path(mkdtemp(dir=folder)) / "run", items, {arm: own})
 
 
 def item(name: str, reference: str = "It is clear.") -> Item:
@@ -155,6 +143,47 @@ def test_answers_that_failed_are_no_number_and_say_why(tmp_path: Path) -> None:
     }
 
 
+def closed_item(kind: AnswerKind, right: tuple[str, ...], *options: str) -> Item:
+    return Item(f"{kind} {right}", Question("Is it so?", options=options), right, kind=kind)
+
+
+@pytest.mark.parametrize(
+    ("asked", "said", "score"),
+    [
+        (closed_item("yes_no", ("No",)), "No.", 1.0),
+        (closed_item("yes_no", ("no",)), "No, the lung is clear [1].", 1.0),
+        (closed_item("yes_no", ("no",)), "Yes.", 0.0),
+        (closed_item("choice", ("the heart",), "the lung", "the heart"), "B", 1.0),
+        (closed_item("choice", ("the heart",), "the lung", "the heart"), "(A) the lung", 0.0),
+        (closed_item("choice", ("the heart",), "the lung", "the heart"), "who knows", 0.0),
+        (closed_item("choices", ("b", "a"), "a", "b", "c"), "A, B", 1.0),
+        (closed_item("text", ("No",)), "No.", 0.0),
+    ],
+)
+def test_words_of_a_closed_answer_are_those_that_were_chosen(
+    tmp_path: Path, asked: Item, said: str, score: float
+) -> None:
+    found = ragas_scores(run_of(tmp_path, [answer(said)], [asked]), ["ExactMatch"])
+    np.testing.assert_array_equal(found.values["ExactMatch"], [score])
+
+
+def test_an_answer_that_abstains_is_not_scored_by_its_words(tmp_path: Path) -> None:
+    asked = [item("1"), closed_item("yes_no", ("no",)), item("3")]
+    said = [answer("", abstained=True), answer("I cannot answer this."), answer("It is clear.")]
+    run = run_of(tmp_path, said, asked)
+    found = ragas_scores(run, ["ExactMatch", "QuotedSpansAlignment"])
+    np.testing.assert_array_equal(found.values["ExactMatch"], [math.nan, math.nan, 1.0])
+    assert found.reasons["ExactMatch"] == {"the answer abstains": 2}
+    # Other metrics get what was written, as does the data set.
+    assert found.n_nan["QuotedSpansAlignment"] == 1
+    assert found.unscored == ()
+    assert ragas_dataset(run).to_list()[1]["response"] == "I cannot answer this."
+
+
+def test_a_top_score_for_answers_without_quotes_is_not_given_unasked() -> None:
+    assert "QuotedSpansAlignment" not in WORDS
+
+
 def test_a_busy_server_is_asked_again(serve: Serve, tmp_path: Path) -> None:
     def response(request: Request, number: int) -> Response:
         if number < 2:
@@ -205,18 +234,28 @@ def test_a_server_that_hangs_costs_its_time_and_no_more(serve: Serve, tmp_path: 
     assert "timed out" in reason.lower()
 
 
-def test_a_server_that_is_gone_is_given_up(serve: Serve, tmp_path: Path) -> None:
+def test_a_server_that_is_gone_is_given_up(
+    serve: Serve,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setenv("TEST_KEY", KEY)
     server = serve(lambda *_: (400, {}, {"error": {"message": f"no, {KEY}"}}))
     found = ragas_scores(
         run_of_texts(tmp_path, TEXTS * 10),
         ["Faithfulness"],
         url=server.url,
         model="m",
+        key_variable="TEST_KEY",
         concurrency=1,
     )
     assert found.n_nan == {"Faithfulness": 40}
     assert found.reasons["Faithfulness"]["not asked: 20 before it had failed in a row"] == 20
     assert len(server.requests) == 20
+    assert found.unscored == ("Faithfulness",)
+    assert "Faithfulness scored no answer, 20 of 40: " in caplog.text
+    assert KEY not in caplog.text
 
 
 def test_the_key_is_sent_and_never_told(
@@ -269,7 +308,8 @@ def test_mistakes_are_told_before_anything_is_sent(tmp_path: Path) -> None:
     run = run_of_texts(tmp_path)
     with pytest.raises(ValueError, match="unknown metric 'Truth'"):
         ragas_scores(run, ["Truth"])
-    with pytest.raises(ValueError, match="Faithfulness needs a chat model: give url and model"):
+    needed = r"Faithfulness needs a chat model: give url and model \(--judge-url and --judge-model"
+    with pytest.raises(ValueError, match=needed):
         ragas_scores(run, ["Faithfulness"])
     with pytest.raises(ValueError, match="SemanticSimilarity needs an embedding model"):
         ragas_scores(run, ["SemanticSimilarity"], url="http://localhost", model="m")
@@ -277,6 +317,12 @@ def test_mistakes_are_told_before_anything_is_sent(tmp_path: Path) -> None:
         ragas_scores(run, concurrency=0)
     with pytest.raises(RecipeError, match="not encrypted"):
         ragas_scores(run, ["Faithfulness"], url="http://example.org", model="m")
+    with pytest.raises(RecipeError, match="no address"):
+        ragas_scores(run, ["Faithfulness"], url="http://127.0.0.1:99999", model="m")
+    with pytest.raises(RecipeError, match="NO_SUCH_KEY is empty"):
+        ragas_scores(
+            run, ["Faithfulness"], url="https://example.org", model="m", key_variable="NO_SUCH_KEY"
+        )
     with pytest.raises(EvaluationError, match="no answer of the arm 'text_only'; it has context"):
         ragas_scores(run, arm="text_only")
 

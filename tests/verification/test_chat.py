@@ -1,11 +1,15 @@
 """Prompts to a chat server and replies from it."""
 
+import re
+import time
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from medrag.errors import MedragError, RecipeError
-from medrag.verification.chat import ChatJudge
+from medrag.verification.chat import ChatJudge, _without_thoughts
 from tests.servers import Answer, Request, Serve, Server
 
 
@@ -116,3 +120,64 @@ def test_settings_out_of_range_are_refused() -> None:
             ChatJudge(url="https://example.org", model="m", **option)
     with pytest.raises(RecipeError, match="not encrypted"):
         ChatJudge(url="http://example.org", model="m")
+
+
+PIECES = st.sampled_from(
+    ["<think>", "</think>", "<THINK>", "<reasoning>", "</reasoning>", "</Thinking>", "a", " ", "<"]
+)
+
+
+@given(st.lists(PIECES, max_size=12).map("".join))
+def test_thoughts_end_at_the_next_closing_tag_of_their_name(text: str) -> None:
+    # The same in one pattern, which reads to the end again from every tag that is left open.
+    pattern = re.compile(r"<(think|thinking|reasoning)>.*?</\1>", re.DOTALL | re.IGNORECASE)
+    assert _without_thoughts(text) == pattern.sub("", text)
+
+
+@pytest.mark.parametrize("piece", ["<think>", "<think><reasoning></think>", "</think><think>"])
+def test_thoughts_without_end_take_no_time(piece: str) -> None:
+    begun = time.monotonic()
+    _without_thoughts(piece * 100_000)
+    assert time.monotonic() - begun < 5
+
+
+def test_a_reply_that_does_not_end_is_none(serve: Serve) -> None:
+    server = serve(lambda *_: reply("ha" * 10_001))
+    with pytest.raises(MedragError, match=r"20002 characters, more than 20000.*\(max_tokens\)"):
+        judge(server).judge(["a"])
+    thought = serve(lambda *_: reply(f"<think>{'ha' * 10_001}</think>yes"))
+    assert judge(thought).judge(["a"]) == ["yes"]
+
+
+KEY = "sk-a-secret-of-the-tests"
+
+
+def test_a_missing_key_is_told_before_anything_is_sent(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TEST_KEY", raising=False)
+    server = serve(lambda *_: reply("yes"))
+    made = judge(server, key_variable="TEST_KEY")
+    with pytest.raises(RecipeError, match=r"\Athe environment variable TEST_KEY is empty"):
+        made.judge(["a", "b"])
+    assert server.requests == []
+    assert not made.failures
+
+
+def test_a_key_that_comes_back_is_not_kept(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEST_KEY", KEY)
+
+    def answer(request: Request, number: int) -> Answer:
+        said = f"yes, {request.headers['Authorization']}"
+        return reply("", said) if asked(request) == "b" else reply(said)
+
+    made = judge(serve(answer), key_variable="TEST_KEY")
+    assert made.judge(["a", "b"]) == ["yes, Bearer [key]", None]
+    [reason] = made.failures
+    assert "[key]" in reason
+    assert KEY not in reason
+
+
+def test_a_malformed_address_is_refused_when_the_judge_is_made() -> None:
+    with pytest.raises(RecipeError, match="no address of a server"):
+        ChatJudge(url="http://[::1", model="m")

@@ -124,6 +124,18 @@ def test_recipes_name_it_and_are_checked() -> None:
         planned("verifier", {"kind": "lexical", "least": 2.0}, place)()
 
 
+def test_a_missing_key_is_told_when_the_verifier_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TEST_KEY", raising=False)
+    with pytest.raises(RecipeError, match="TEST_KEY is empty"):
+        JudgeVerifier(url="http://localhost", model="m", key_variable="TEST_KEY")
+
+
+def test_the_length_of_a_reply_is_bounded(serve: Serve) -> None:
+    server = serve(lambda *_: reply("supported"))
+    verifier(server).verify([cited([("a claim", (1,))], "text")])
+    assert server.requests[0].body["max_tokens"] == 512
+
+
 @pytest.mark.slow
 def test_a_real_server_with_a_random_model_leaves_claims_unchecked(tmp_path: Path) -> None:
     for library in ("fastapi", "uvicorn"):

@@ -2,7 +2,7 @@
 
 import typer
 
-from medrag.cli.evaluate import benchmarks, compare, ragas, report, retrieval, run, score
+from medrag.cli.evaluate import benchmarks, compare, ragas, report, retrieval, run, score, split
 
 app = typer.Typer(
     help="Answer benchmarks, score, compare and report; measure retrieval.",
@@ -15,5 +15,6 @@ app.command("compare")(compare.compare)
 app.command("report")(report.report)
 app.command("retrieval")(retrieval.retrieval)
 app.command("ragas")(ragas.ragas)
+app.command("split")(split.split)
 app.command("benchmarks")(benchmarks.benchmarks)
 app.command("fetch")(benchmarks.fetch)

@@ -51,8 +51,11 @@ def fetch(
     ] = False,
 ) -> None:
     """Say how the files of a benchmark are had; with --run, have them."""
+    from medrag.evaluation.benchmarks import known_benchmarks
+
     card = _card(name)
-    folder = out or Path("data") / card.name
+    # Absolute, so that no program takes a name that begins with a dash for an option.
+    folder = (out or Path("data") / card.name).absolute()
     commands = [command.replace("{out}", shlex.quote(str(folder))) for command in card.fetch]
     show(f"{card.title}: {card.home}")
     show(f"access: {card.access}; licence: {card.licence}")
@@ -62,6 +65,11 @@ def fetch(
         show("  get the files there by hand; medrag downloads nothing of it")
     if not run:
         return
+    if name not in known_benchmarks():
+        raise EvaluationError(
+            f"{name} is a card from elsewhere, whose commands medrag does not run: read them, and "
+            "run them yourself"
+        )
     if card.access != _FREE or not commands:
         raise EvaluationError(
             f"{name} is not fetched by a command (access: {card.access}): get it from {card.home}, "
@@ -87,6 +95,7 @@ def card_json(card: "Card") -> "Json":
         "reported_by": list(card.reported_by),
         "group_by": list(card.group_by),
         "facts": list(card.facts),
+        "card": str(card.path),
         "notes": list(card.notes),
         "layouts": {
             layout.name: {split: each.expect for split, each in layout.splits.items()}
@@ -121,6 +130,7 @@ def _told(card: "Card") -> Iterator[str]:
         ["scored by", ", ".join(card.protocols)],
         ["grouped by", ", ".join(card.group_by)],
         ["reported by", ", ".join(card.reported_by)],
+        ["card", str(card.path)],
     ]
     yield table([row for row in rows if row[1]], indent="  ")
     for layout in card.layouts:

@@ -90,6 +90,7 @@ def comparison_json(found: "Comparison") -> "Json":
         "discordant": found.discordant,
         "minimum_detectable_difference": known(found.detectable),
         "too_small": found.too_small,
+        "problems": list(found.problems),
         "needed": found.needed,
         "fixed": list(found.flow.fixed),
         "broken": list(found.flow.broken),
@@ -127,7 +128,8 @@ def _show(found: "Comparison") -> None:
                 str(difference.n),
                 f"{difference.a:.3f}",
                 f"{difference.b:.3f}",
-                f"{difference.difference:+.3f} [{low:+.3f}, {high:+.3f}]",
+                f"{difference.difference:+.3f}"
+                + (f" [{low:+.3f}, {high:+.3f}]" if low == low else ""),
                 _p(difference.p),
                 _p(one.adjusted_p),
                 _counts(one.counts, alone=difference.n == difference.n_clusters),
@@ -143,6 +145,8 @@ def _show(found: "Comparison") -> None:
     smallest = "none" if math.isnan(found.detectable) else f"{found.detectable:.3f}"
     measure = found.measures[0].measure
     show(f"minimum detectable difference in {measure} (power 0.8, level 0.05): {smallest}; {apart}")
+    for problem in found.problems:
+        message(problem)
     if found.too_small:
         message(
             f"this set is too small to compare systems on that differ by less than {smallest}: a "

@@ -23,7 +23,9 @@ Subset = Annotated[
 ProtocolName = Annotated[
     str | None,
     typer.Option(
-        "--protocol", metavar="<str>", help="How to score; the benchmark's own if left out."
+        "--protocol",
+        metavar="<str>",
+        help="How to score (exact, llava_med, overlap ...); the benchmark's own if left out.",
     ),
 ]
 Faithful = Annotated[
@@ -38,7 +40,7 @@ KeyVariable = Annotated[
     str | None,
     typer.Option(help="The environment variable that holds the server's key, if it needs one."),
 ]
-Seed = Annotated[int, typer.Option(help="Of all that is drawn at random.")]
+Seed = Annotated[int, typer.Option(min=0, help="Of all that is drawn at random.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 

@@ -48,6 +48,8 @@ def report(
         raise typer.BadParameter("a page is of one run; give one", param_hint="--html")
     for path in (html, markdown):
         need_folder(path)
+        if path is not None and path.absolute().parent in {run.absolute() for run in runs}:
+            raise typer.BadParameter(f"{path} lies in a run; give another folder")
     opened = [open_run(folder) for folder in runs]
     judges = [judge_of(run, judge_url, judge_model, key_variable) for run in opened]
     chosen = [

@@ -48,15 +48,17 @@ def run(
 ) -> None:
     """Answer a benchmark, arm by arm; what was answered is never asked again."""
     from medrag.config import load_pipeline
-    from medrag.evaluation.benchmarks import load_benchmark
+    from medrag.evaluation.benchmarks import load_benchmark, read_card
     from medrag.evaluation.run import run_benchmark
 
+    _check_out(out, data)
     settings = ({} if k is None else {"k": k}) | ({"guard": False} if no_guard else {})
     pictures = out / "extracted"
+    read_card(benchmark)
+    built = load_pipeline(pipeline, index=index, **settings)
     asked = load_benchmark(
         benchmark, data, split=split, subset=subset, limit=limit, extracted=pictures
     )
-    built = load_pipeline(pipeline, index=index, **settings)
     names = _arms(arm, built, asked.items)
     _tell(asked)
     with Bars(lines=True) as bars:
@@ -76,6 +78,12 @@ def run(
     else:
         show(f"{out}: {number(len(made.items), 'item')}, {', '.join(made.arms)}")
         message(f"next: medrag eval score {out}; medrag eval report {out} --html report.html")
+
+
+def _check_out(out: Path, data: Path) -> None:
+    """Refuse to write a run among the files of the benchmark, or into the current folder."""
+    if out.resolve() in (data.resolve(), Path.cwd()):
+        raise typer.BadParameter("give a folder of its own, such as runs/NAME", param_hint="--out")
 
 
 def _arms(given: list[str] | None, pipeline: "Pipeline", items: "Sequence[Item]") -> Sequence[str]:

@@ -4,6 +4,7 @@ import json
 import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from uuid import uuid4
 
 import typer
 
@@ -171,7 +172,7 @@ def _arm_json(arm: "ArmScores") -> "Json":
             }
             for column, groups in arm.groups.items()
         },
-        "seconds": dict(arm.seconds),
+        "seconds": {stage: known(value) for stage, value in arm.seconds.items()},
     }
 
 
@@ -181,12 +182,15 @@ def _write(folder: Path, value: "Json", scores: "Scores") -> None:
 
     name = f"{scores.protocol}-{scores.mode}"
     write_atomically(folder / f"scores-{name}.json", (json.dumps(value, indent=1) + "\n").encode())
-    temporary = folder / f"rows-{name}.jsonl.tmp"
-    with temporary.open("w", encoding="utf-8") as stream:
-        for row in scores.rows:
-            right = known(row.right)
-            stream.write(json.dumps({**to_json(row), "right": right}) + "\n")
-    move(temporary, folder / f"rows-{name}.jsonl")
+    # A new name each time, made and not opened: what lies in a stranger's run is not followed.
+    temporary = folder / f"rows-{name}.{uuid4().hex}.tmp"
+    try:
+        with temporary.open("x", encoding="utf-8") as stream:
+            for row in scores.rows:
+                stream.write(json.dumps({**to_json(row), "right": known(row.right)}) + "\n")
+        move(temporary, folder / f"rows-{name}.jsonl")
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _show(scores: "Scores", value: "Json") -> None:

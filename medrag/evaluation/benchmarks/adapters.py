@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from medrag.evaluation.benchmarks.adapters_images import mediconfusion, mimic_nle, rad_restruct
+from medrag.evaluation.benchmarks.adapters_mat import med_mat
 from medrag.evaluation.benchmarks.adapters_places import (
     medmultipoints,
     medmultipoints_counts,
@@ -23,6 +24,7 @@ Rows = Iterator[Record | BadLine]
 Adapter = Callable[[Rows, Path], Rows]
 
 ADAPTERS: Mapping[str, Adapter] = {
+    "med_mat": med_mat,
     "mediconfusion": mediconfusion,
     "medmultipoints": medmultipoints,
     "medmultipoints_counts": medmultipoints_counts,

@@ -7,7 +7,7 @@ from typing import Any
 
 from medrag.errors import EvaluationError
 from medrag.evaluation.benchmarks.adapting import Rows, each_row, needed, read_beside, with_values
-from medrag.evaluation.benchmarks.columns import BadRowError
+from medrag.evaluation.benchmarks.columns import BadRowError, said
 from medrag.ingestion.lines import Record
 
 _MAPPING = "id_to_img_mapping_frontal_reports.json"
@@ -128,7 +128,7 @@ def _named(labels: Any) -> str:
     if len(rows) != len(_FINDINGS) or not all(
         isinstance(row, list) and len(row) == 3 for row in rows
     ):
-        raise BadRowError(f"the labels are {labels!r:.40}, expected ten rows of three")
+        raise BadRowError(f"the labels are {said(labels)}, expected ten rows of three")
     named = [
         f"{'uncertain' if row[1] else 'positive'} {finding}"
         for finding, row in zip(_FINDINGS, rows, strict=True) if row[1] or row[2]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from medrag.evaluation.benchmarks.adapting import Rows, each_row, needed, with_values
-from medrag.evaluation.benchmarks.columns import BadRowError
+from medrag.evaluation.benchmarks.columns import BadRowError, said
 from medrag.ingestion.lines import BadLine, Record
 
 _FENCED = re.compile(r"```(?:json)?\s*(.*?)\s*```", re.DOTALL)
@@ -112,4 +112,4 @@ def _target(value: Any) -> list[float]:
     try:
         return [float(each) for each in values]
     except (TypeError, ValueError, OverflowError) as error:
-        raise BadRowError(f"the target holds {value!r:.40}, expected numbers") from error
+        raise BadRowError(f"the target holds {said(value)}, expected numbers") from error

@@ -10,7 +10,7 @@ from typing import Any
 
 from medrag.errors import EvaluationError
 from medrag.evaluation.benchmarks.adapting import Rows, each_row, needed, read_beside, with_values
-from medrag.evaluation.benchmarks.columns import BadRowError
+from medrag.evaluation.benchmarks.columns import BadRowError, said
 from medrag.ingestion.lines import Record
 
 _STUDIES = "TestSet_VQA_ReportGeneration_Final.json"
@@ -48,13 +48,19 @@ def temmed_selection(rows: Rows, path: Path) -> Rows:
             pair = _pair(_at(studies, option[letter], f"option {letter}"))
             images += [pair["historical_image_path"], pair["image_path"]]
             texts[letter] = f"pair {letter} (images {len(images) - 1} and {len(images)})"
+        right = _right(row.values.get("right_option"), images, sorted(option))
         statement = needed(row.values, "condition_change", str)
         yield with_values(
-            row, at_images=images, at_options=texts,
+            row, at_images=images, at_options=texts, at_right=right,
             at_question=f"Which pair of an earlier and a current image shows this: {statement}",
         )  # fmt: skip
 
     return each_row(rows, looked_up)
+
+
+def _right(letter: Any, images: Sequence[str], letters: Sequence[str]) -> str | None:
+    """Find the current image of the right pair: its patient is the one that is asked about."""
+    return images[2 * letters.index(letter) + 1] if letter in letters else None
 
 
 def _studies(path: Path) -> Sequence[Any]:
@@ -66,7 +72,7 @@ def _studies(path: Path) -> Sequence[Any]:
 
 def _at(values: Sequence[Any], number: Any, name: str) -> Mapping[str, Any]:
     if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < len(values):
-        raise BadRowError(f"{name!r} is {number!r:.20}, expected a number below {len(values)}")
+        raise BadRowError(f"{name!r} is {said(number)}, expected a number below {len(values)}")
     if not isinstance(values[number], dict):
         raise BadRowError(f"{name!r} {number} points to no object")
     found: Mapping[str, Any] = values[number]

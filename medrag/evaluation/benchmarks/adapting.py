@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from medrag.errors import EvaluationError
-from medrag.evaluation.benchmarks.columns import BadRowError
+from medrag.evaluation.benchmarks.columns import BadRowError, said
 from medrag.ingestion.lines import BadLine, Record
 
 Rows = Iterator[Record | BadLine]
+
+_KINDS = {dict: "an object", int: "a whole number", list: "a list", str: "a text"}
 
 
 def each_row(rows: Rows, change: Callable[[Record], Iterable[Record]]) -> Rows:
@@ -55,5 +57,5 @@ def needed(row: Mapping[str, Any], name: str, kind: type) -> Any:
     """
     value = row.get(name)
     if not isinstance(value, kind) or isinstance(value, bool):
-        raise BadRowError(f"{name!r} holds {value!r:.40}, expected a {kind.__name__}")
+        raise BadRowError(f"{name!r} holds {said(value)}, expected {_KINDS[kind]}")
     return value

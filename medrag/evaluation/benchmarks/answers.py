@@ -12,6 +12,7 @@ from medrag.evaluation.benchmarks.columns import (
     Column,
     Row,
     is_null,
+    said,
     shown,
     text_of,
     texts_at,
@@ -28,7 +29,11 @@ _LONGEST_LITERAL = 20_000
 
 
 def options_of(row: Row, spec: OptionColumns | None) -> dict[str, str]:
-    """Give letter to text of the options that the row has; empty ones are left out.
+    """Give letter to text of the options that the row has, blank ones with them.
+
+    A blank one keeps its place, as the right answer may be the number of another. Two options of
+    equal text stay two: what is chosen is told by its text, so either of them is right where one
+    is.
 
     Raises:
         BadRowError: if a column holds no options.
@@ -47,26 +52,35 @@ def options_of(row: Row, spec: OptionColumns | None) -> dict[str, str]:
         }
     if spec.strip:
         options = {key: _LETTER.sub("", text, count=1).strip() for key, text in options.items()}
-    return {key: text for key, text in options.items() if text}
+    return options
 
 
-def references_of(row: Row, layout: Layout, options: Mapping[str, str]) -> tuple[str, ...]:
+def filled(options: Mapping[str, str]) -> dict[str, str]:
+    """Leave out the blank options."""
+    return {letter: text for letter, text in options.items() if text}
+
+
+def references_of(row: Row, layout: Layout, places: Mapping[str, str]) -> tuple[str, ...]:
     """Give the right answers: of a choice the texts of the right options.
 
+    Args:
+        places: options with the blank ones among them.
+
     Raises:
-        BadRowError: if the answer names no option of the row.
+        BadRowError: if the answer names no option of the row, or a blank one.
     """
     column = layout.columns.get("answer")
     if column is None:
         return ()
     answers = _answers(row, column)
+    options = filled(places)
     if not options:
         return answers
     if layout.answer_is == "text":
         return tuple(_option_of_text(answer, options) for answer in answers)
     if layout.answer_is.startswith("index"):
         first = 1 if layout.answer_is == "index_from_1" else 0
-        return tuple(_option_of_index(answer, options, first) for answer in answers)
+        return tuple(_option_of_index(answer, places, first) for answer in answers)
     chosen = [
         text for answer in answers for text in _chosen(answer, options, layout.answer_is == "auto")
     ]
@@ -88,11 +102,11 @@ def kind_of(
         if word not in kinds:
             raise BadRowError(f"{shown(column)!r} says {word!r}, expected {', '.join(kinds)}")
         kind = kinds[word]
-    if kind in ("auto", "options") and options:
-        return "choices" if kind == "options" and len(references) > 1 else "choice"
+    if kind == "auto" and options:
+        return "choice"
     if kind == "auto" and references and all(_NUMBER.match(each) for each in references):
         return "number"
-    if kind in ("open", "auto", "options"):
+    if kind in ("open", "auto"):
         return "yes_no" if references and all(map(is_yes_no, references)) else "text"
     return kind  # type: ignore[return-value]
 
@@ -134,7 +148,7 @@ def _listed(value: Any, name: str) -> dict[str, str]:
     if isinstance(value, dict):
         return {str(key).strip().upper(): text_of(each, name) for key, each in value.items()}
     if not isinstance(value, list | tuple):
-        raise BadRowError(f"{name!r} holds no list of options: {value!r:.40}")
+        raise BadRowError(f"{name!r} holds no list of options: {said(value)}")
     pairs = [_lettered_pair(each) for each in value]
     if pairs and all(pair is not None for pair in pairs):
         return {pair[0]: pair[1] for pair in pairs if pair is not None}
@@ -210,4 +224,6 @@ def _option_of_index(answer: str, options: Mapping[str, str], first: int) -> str
         raise BadRowError(
             f"the answer {answer[:20]!r} is no number from {first} to {len(texts) - 1 + first}"
         )
+    if not texts[place]:
+        raise BadRowError(f"the answer {answer} is the number of an option that is blank")
     return texts[place]

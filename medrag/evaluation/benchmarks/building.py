@@ -3,10 +3,11 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from medrag.evaluation.benchmarks.answers import (
-    is_yes_no,
+    filled,
     kind_of,
     negated,
     options_of,
@@ -18,6 +19,8 @@ from medrag.evaluation.benchmarks.columns import (
     Column,
     Row,
     is_null,
+    json_value,
+    said,
     shown,
     text_at,
     text_of,
@@ -25,11 +28,14 @@ from medrag.evaluation.benchmarks.columns import (
     value_of,
 )
 from medrag.evaluation.benchmarks.pictures import Pictures
+from medrag.generation.extractive.polar import is_polar
 from medrag.records import AnswerKind, Box, ImageRef, Item, Question, QuestionRegion, Turn
 
 _ABOUT_PATIENT = ("domain", "subject", "study", "time")
 _CLOSED = frozenset({"closed", "close", "closed-ended", "closed_ended", "true", "yes", "1"})
 _OPEN = frozenset({"open", "open-ended", "open_ended", "false", "no", "0"})
+_TRUE = frozenset({"true", "yes", "1"})
+_FALSE = frozenset({"false", "no", "0"})
 # What marks the end of a question to which its options were added.
 _CHOICES = re.compile(
     r"\s*\n?\s*(answer\s+choices|options|choices)\s*:\s*\(?A[\s).:].*\Z", re.I | re.S
@@ -40,30 +46,39 @@ _OBJECT_MARK = re.compile(r"<\|(?:object_ref|box)_(?:start|end)\|>")
 _IMAGE_MARK = re.compile(r"\s*(<image(?:_\d+)?>|<ImageHere>|<img>(?:.*?</img>)?)\s*", re.IGNORECASE)
 
 
-def item_of(row: Row, *, card: Card, layout: Layout, split: str, pictures: Pictures | None) -> Item:
-    """Build the item of a row.
+def item_of(
+    row: Row, *, card: Card, layout: Layout, split: str, pictures: Pictures | None, file: Path
+) -> Item:
+    """Build the item of a row of a file.
 
     Raises:
         BadRowError: if the row lacks a question or an answer, or holds one that makes no sense.
-        MissingImageError, EvaluationError: as `Pictures.of`.
+        MissingImageError, OutsideError, EvaluationError: as `Pictures.of`.
     """
-    options = options_of(row, layout.options)
-    images = pictures.of(row) if pictures else ()
+    places = options_of(row, layout.options)
+    options = filled(places)
+    images = pictures.of(row, file.parent) if pictures else ()
     regions = tuple(each for spec in layout.boxes for each in _regions(row, spec, images))
-    references = () if layout.kind == "boxes" else references_of(row, layout, options)
-    if not references and not regions and not layout.splits[split].unanswered:
+    unanswerable = _unanswerable(row, layout)
+    references = (
+        () if layout.kind == "boxes" or unanswerable else references_of(row, layout, places)
+    )
+    if not (references or regions or unanswerable or layout.splits[split].unanswered):
         raise BadRowError(f"no answer stands in {_where(layout, 'answer')}")
     kind = kind_of(row, layout, references, options)
+    question = _question(row, layout, tuple(options.values()), images)
+    language = _language(text_at(row, layout.columns.get("language")) or card.language)
     fields = _fields(row, layout, images)
+    if unanswerable:
+        fields["unanswerable"] = True
+        kind = "yes_no" if kind == "text" and is_polar(question, language) else kind
     if layout.answer_rule:
         fields["answer_text"] = references[0] if references else ""
         references = tuple(_RULES[layout.answer_rule](each) for each in references)
-    closed, inferred = _closed(row, layout, kind, references)
-    if layout.boxes:
-        fields["box_scale"] = layout.boxes[0].scale
+    closed, inferred = _closed(row, layout, kind)
     return Item(
         id=_id(row, layout),
-        question=_question(row, layout, tuple(options.values()), images),
+        question=question,
         references=references,
         kind=kind,
         closed=closed,
@@ -71,10 +86,26 @@ def item_of(row: Row, *, card: Card, layout: Layout, split: str, pictures: Pictu
         regions=regions,
         gold_passages=texts_at(row, layout.columns.get("gold")),
         cluster=_cluster(row, layout, images, pictures),
-        language=_language(text_at(row, layout.columns.get("language")) or card.language),
+        language=language,
         split=split,
         fields=fields,
     )
+
+
+def _unanswerable(row: Row, layout: Layout) -> bool:
+    """Tell whether the row says that what is searched does not answer it."""
+    return any(
+        _truth(row, layout.columns[role]) is when
+        for role, when in (("unanswerable", True), ("answerable", False))
+        if role in layout.columns
+    )
+
+
+def _truth(row: Row, column: Column) -> bool | None:
+    word = text_at(row, column).lower()
+    if word and word not in _TRUE and word not in _FALSE:
+        raise BadRowError(f"{shown(column)!r} says {word[:20]!r}, expected true or false")
+    return word in _TRUE if word else None
 
 
 def _where(layout: Layout, role: str) -> str:
@@ -124,10 +155,8 @@ def _joined(value: Any) -> str:
     return ", ".join(text_of(each, "history") for each in values)
 
 
-def _closed(
-    row: Row, layout: Layout, kind: AnswerKind, references: tuple[str, ...]
-) -> tuple[bool, bool]:
-    """Tell whether a row is closed, and whether that was inferred from its reference."""
+def _closed(row: Row, layout: Layout, kind: AnswerKind) -> tuple[bool, bool]:
+    """Tell whether a row is closed, and whether that was inferred from its kind."""
     column = layout.columns.get("closed")
     if column is not None:
         word = text_at(row, column).lower()
@@ -136,17 +165,23 @@ def _closed(
         raise BadRowError(f"{shown(column)!r} says {word!r}, expected closed or open")
     if kind in ("choice", "choices"):
         return True, False
-    if layout.kind in ("open", "auto", "options"):
-        return bool(references) and all(map(is_yes_no, references)), True
+    if layout.kind in ("open", "auto"):
+        return kind == "yes_no", True
     return kind == "yes_no", False
 
 
 def _cluster(
     row: Row, layout: Layout, images: tuple[ImageRef, ...], pictures: Pictures | None
 ) -> str | None:
-    named = text_at(row, layout.columns.get("cluster"))
-    if named:
-        return named
+    """Name what the row shares with others."""
+    # A picture's name may hold the patient's number, which a run would not replace.
+    for role in ("cluster", "subject", "study"):
+        column = layout.columns.get(role)
+        # A cell of pictures may hold bytes or several; the first picture's name stands for them.
+        if pictures and column and isinstance(value_of(row, column), dict | list | tuple | bytes):
+            continue
+        if named := text_at(row, column):
+            return named
     return pictures.name_of(images[0]) if pictures and images else None
 
 
@@ -155,22 +190,20 @@ def _language(code: str) -> str:
 
 
 def _fields(row: Row, layout: Layout, images: tuple[ImageRef, ...]) -> dict[str, Any]:
-    fields = {name: _plain(value_of(row, column)) for name, column in layout.keep.items()}
+    fields = {name: _kept(row, column) for name, column in layout.keep.items()}
     fields = {name: value for name, value in fields.items() if value is not None}
     if layout.images and layout.images.roles and images:
         fields["image_roles"] = list(layout.images.roles[: len(images)])
+    if layout.boxes:
+        fields["box_scale"] = layout.boxes[0].scale
     return fields
 
 
-def _plain(value: Any) -> Any:
-    """Keep texts, numbers, truth values and lists of them as JSON has them."""
-    if isinstance(value, list | tuple):
-        return [_plain(each) for each in value]
-    if isinstance(value, dict):
-        return {str(key): _plain(each) for key, each in value.items()}
-    if isinstance(value, bool | int | float) and not is_null(value):
-        return value
-    return text_of(value, "a column to keep") or None
+def _kept(row: Row, column: Column) -> Any:
+    try:
+        return json_value(value_of(row, column))
+    except RecursionError as error:
+        raise BadRowError(f"{shown(column)!r} is nested too deeply") from error
 
 
 def _regions(
@@ -204,7 +237,7 @@ def _numbers(value: Any, size: int, name: str) -> list[tuple[float, ...]]:
             raise BadRowError(f"{name!r} holds {value[:40]!r}, expected {size} numbers for a place")
         value = [found[n : n + size] for n in range(0, len(found), size)]
     if not isinstance(value, list | tuple | dict):
-        raise BadRowError(f"{name!r} holds {value!r:.40}, expected places")
+        raise BadRowError(f"{name!r} holds {said(value)}, expected places")
     many = isinstance(value, list | tuple) and all(
         isinstance(each, list | tuple | dict) for each in value
     )
@@ -216,7 +249,7 @@ def _group(value: Any, size: int, name: str) -> tuple[float, ...]:
     try:
         group = tuple(float(each) for each in values)
     except (TypeError, ValueError, OverflowError) as error:
-        raise BadRowError(f"{name!r} holds {value!r:.40}, expected {size} numbers") from error
+        raise BadRowError(f"{name!r} holds {said(value)}, expected {size} numbers") from error
     if len(group) != size:
         raise BadRowError(f"{name!r} holds {len(group)} numbers, expected {size}")
     return group

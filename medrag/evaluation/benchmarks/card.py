@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from medrag.evaluation.benchmarks.columns import Column
 
@@ -14,10 +15,10 @@ ACCESS = ("open", "sign-up", "credentialed", "gated", "unreleased")
 FORMATS = ("json", "json_groups", "jsonl", "csv", "tsv", "parquet", "beir", "medquad_xml")
 # "open" is yes_no for a reference of yes or no, else text; "auto" is choice with options, number
 # for a numeric reference, else as "open".
-KINDS = (
-    "yes_no", "choice", "choices", "number", "boxes", "text", "report", "open", "auto", "options",
-)  # fmt: skip
+KINDS = ("yes_no", "choice", "choices", "number", "boxes", "text", "report", "open", "auto")
 ANSWERS = ("auto", "text", "letter", "index", "index_from_1")
+# Programs that may fetch a benchmark.
+FETCHERS = ("hf", "git")
 ENCODINGS = ("path", "base64", "data")
 # What a question's text may go through, and what may be made of an answer.
 STEPS = ("choices", "image_marks", "object_marks")
@@ -35,7 +36,7 @@ class Split:
         expect_each: a column, and the number of items for each of its values; only the values
             that are there are checked.
         unanswered: whether rows without an answer are kept, without references; without it such a
-            row is a mistake.
+            row is a mistake, but for one that says that it is unanswerable.
     """
 
     files: tuple[str, ...]
@@ -66,7 +67,8 @@ class ImageColumns:
 
     Attributes:
         columns: each holds a path, a list of paths, bytes, or what `encoded` says.
-        folders: tried in order, relative to the benchmark's folder.
+        folders: tried in order, relative to the benchmark's folder, then to that of the row's
+            file and to those between them; none leaves the benchmark's folder.
         suffixes: tried behind a name that is no file without them.
         encoded: "path"; "base64"; "data" for either, as vision-language exports mix them.
         roles: what each picture is ("prior", "current"), told in the item's fields.
@@ -110,7 +112,8 @@ class Layout:
         explode: a column with a list, each element of which is a row of its own.
         adapter: a function of `medrag.evaluation.benchmarks.adapters` that changes rows.
         columns: the role of a column ("id", "question", "answer", "closed", "cluster", "subject",
-            "study", "time", "language", "domain", "gold", "history") to where it stands.
+            "study", "time", "language", "domain", "gold", "history", "unanswerable", "answerable")
+            to where it stands.
         kind: one of KINDS, or a column and the kind for each of its values.
         answer_is: how the answer names an option: one of ANSWERS.
         answer_rule: one of RULES, which turns the answer into yes or no; "" for none.
@@ -151,6 +154,7 @@ class Card:
         language: ISO 639-1 code where the rows do not say.
         fetch: commands of the owner's own download, where the licence lets anybody have the files;
             "{out}" stands for the folder.
+        path: the file that the card was read from.
         layouts: tried in order.
     """
 
@@ -164,6 +168,7 @@ class Card:
     images_per_question: str
     protocols: tuple[str, ...]
     layouts: tuple[Layout, ...]
+    path: Path
     reported_by: tuple[str, ...] = ()
     group_by: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()

@@ -2,9 +2,11 @@
 
 import difflib
 import re
+import shlex
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 import yaml
@@ -15,6 +17,7 @@ from medrag.evaluation.benchmarks.card import (
     ACCESS,
     ANSWERS,
     ENCODINGS,
+    FETCHERS,
     FORMATS,
     KINDS,
     PROTOCOLS,
@@ -28,11 +31,14 @@ from medrag.evaluation.benchmarks.card import (
     Split,
 )
 from medrag.evaluation.benchmarks.columns import Column
+from medrag.evaluation.benchmarks.patterns import compiled
 
+# Marks, embeddings, overrides and isolates of the bidirectional algorithm (Unicode, UAX 9).
+_DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _LIMIT = 256 * 1024
 ROLES = (
     "id", "question", "answer", "closed", "cluster", "subject", "study", "time", "language",
-    "domain", "gold", "history",
+    "domain", "gold", "history", "unanswerable", "answerable",
 )  # fmt: skip
 _MANY = ("reported_by", "protocols", "group_by", "notes", "facts", "fetch")
 _LAYOUT_KEYS = (
@@ -72,9 +78,9 @@ def card_of(values: Mapping[str, Any], *, name: str, file: Path) -> Card:
         EvaluationError: if a key is missing, unknown or holds what it must not; names it.
     """
     at = _At(str(file))
-    own = [each.name for each in fields(Card)]
+    own = [each.name for each in fields(Card) if each.name != "path"]
     at.known(values, own)
-    given: dict[str, Any] = {"name": name}
+    given: dict[str, Any] = {"name": name, "path": file}
     for each in fields(Card):
         if each.name in values:
             given[each.name] = values[each.name]
@@ -82,7 +88,8 @@ def card_of(values: Mapping[str, Any], *, name: str, file: Path) -> Card:
             raise at.error(f"the key {each.name!r} is missing")
     for key in _MANY:
         given[key] = at.inside(key).texts(given.get(key, ()))
-    for key in set(given) - {*_MANY, "layouts"}:
+    given["fetch"] = tuple(at.inside("fetch").command(each) for each in given["fetch"])
+    for key in set(given) - {*_MANY, "layouts", "path"}:
         given[key] = at.inside(key).text(given[key])
     at.inside("access").one_of(given["access"], ACCESS)
     for protocol in given["protocols"]:
@@ -115,6 +122,11 @@ def _refused(what: str, at: Any) -> yaml.MarkedYAMLError:
     return yaml.MarkedYAMLError(problem=f"found {what}", problem_mark=at.start_mark)
 
 
+def _is_unsafe(character: str) -> bool:
+    """Tell what a terminal obeys, or what turns the direction of the text around it."""
+    return unicodedata.category(character) in ("Cc", "Cs") or character in _DIRECTIONS
+
+
 class _At:
     """A place in a card file, for messages."""
 
@@ -139,6 +151,8 @@ class _At:
     def mapping(self, value: object) -> Mapping[str, Any]:
         if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
             raise self.error(f"expected keys with values, found {value!r:.60}")
+        for key in value:
+            self.safe(key)
         return value
 
     def sequence(self, value: object) -> Sequence[Any]:
@@ -149,7 +163,32 @@ class _At:
     def text(self, value: object) -> str:
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             raise self.error(f"expected a text, found {value!r:.60}")
-        return " ".join(str(value).split())
+        text = " ".join(str(value).split())
+        return self.safe(text)
+
+    def safe(self, text: str) -> str:
+        if unsafe := next((each for each in text if _is_unsafe(each)), None):
+            raise self.error(f"holds the character U+{ord(unsafe):04X}, which no text may hold")
+        return text
+
+    def command(self, text: str) -> str:
+        try:
+            words = shlex.split(text)
+        except ValueError as error:
+            raise self.error(f"{text!r:.60} is no command ({error})") from error
+        if not words:
+            raise self.error("expected a command, found an empty text")
+        self.one_of(words[0], FETCHERS)
+        return text
+
+    def folders(self, value: object) -> tuple[str, ...]:
+        found = self.texts(value)
+        for each in found:
+            # Both kinds of stroke and a drive's letter, whatever the system is.
+            place = PureWindowsPath(each)
+            if place.anchor or ".." in place.parts:
+                raise self.error(f"{each!r} leaves the benchmark's folder; name folders inside it")
+        return found
 
     def texts(self, value: object) -> tuple[str, ...]:
         values = value if isinstance(value, list | tuple) else [value]
@@ -172,9 +211,9 @@ class _At:
 
     def pattern(self, value: object) -> re.Pattern[str]:
         try:
-            return re.compile(str(value))
-        except re.error as error:
-            raise self.error(f"{value!r} is no regular expression ({error})") from error
+            return compiled(str(value))
+        except ValueError as error:
+            raise self.error(f"{str(value)!r:.60} {error}") from error
 
 
 def _layout(value: object, at: _At) -> Layout:
@@ -217,22 +256,26 @@ def _split(value: object, open_ended: bool, at: _At) -> Split:
     if "files" not in values:
         raise at.error("the key 'files' is missing")
     where = at.inside("where").mapping(values.get("where", {}))
-    each = at.inside("expect_each").mapping(values.get("expect_each", {}))
-    if len(each) > 1:
-        raise at.error("expect_each: expected one column")
     return Split(
         files=at.inside("files").texts(values["files"]),
         where={key: at.inside("where").pattern(text) for key, text in where.items()},
         expect=at.inside("expect").count(values["expect"]) if "expect" in values else None,
-        expect_each=next(
-            (
-                (key, {str(name): at.inside(key).count(n) for name, n in counts.items()})
-                for key, counts in each.items()
-            ),
-            None,
-        ),
+        expect_each=_expect_each(values.get("expect_each"), at.inside("expect_each")),
         unanswered=at.inside("unanswered").truth(values.get("unanswered", open_ended)),
     )
+
+
+def _expect_each(value: object, at: _At) -> tuple[str, Mapping[str, int]] | None:
+    if value is None:
+        return None
+    columns = at.mapping(value)
+    if len(columns) != 1:
+        raise at.error("expected one column")
+    [(column, counts)] = columns.items()
+    inside = at.inside(column)
+    if not isinstance(counts, dict):
+        raise inside.error(f"expected a count for each value of the column, found {counts!r:.60}")
+    return column, {inside.safe(str(name)): inside.count(n) for name, n in counts.items()}
 
 
 def _column(value: object, at: _At) -> Column:
@@ -280,7 +323,7 @@ def _images(value: object, at: _At) -> ImageColumns:
     values = at.known(value, keys) if isinstance(value, dict) else {"columns": value}
     return ImageColumns(
         columns=_columns(values.get("columns"), at.inside("columns")),
-        folders=at.inside("folders").texts(values.get("folders", ".")),
+        folders=at.inside("folders").folders(values.get("folders", ".")),
         suffixes=at.inside("suffixes").texts(values.get("suffixes", "")),
         encoded=at.inside("encoded").one_of(values.get("encoded", "path"), ENCODINGS),
         roles=at.inside("roles").texts(values.get("roles", ())),

@@ -12,7 +12,7 @@ from medrag.evaluation.benchmarks.card import Card, Layout, Split
 from medrag.evaluation.benchmarks.cards_folder import known_benchmarks, read_card
 from medrag.evaluation.benchmarks.columns import Column, has, shown
 from medrag.evaluation.benchmarks.reading import rows
-from medrag.ingestion.lines import BadLine, Record
+from medrag.ingestion.lines import BadLine
 
 _DEEPEST = 6
 _MOST_FILES = 200_000
@@ -72,12 +72,12 @@ def listed(folder: Path) -> list[str]:
     """List the files of a folder, relative to it, in order; hidden ones are left out.
 
     Raises:
-        EvaluationError: if it is no folder.
+        EvaluationError: if it is no folder, or one in it cannot be read.
     """
     if not folder.is_dir():
         raise EvaluationError(f"{folder} is no folder; give the one that holds the benchmark")
     found: list[str] = []
-    for place, folders, files in os.walk(folder):
+    for place, folders, files in os.walk(folder, onerror=_refuse):
         inner = Path(place).relative_to(folder)
         deep = len(inner.parts) >= _DEEPEST
         folders[:] = [] if deep else sorted(each for each in folders if each[0] != ".")
@@ -85,6 +85,13 @@ def listed(folder: Path) -> list[str]:
         if len(found) > _MOST_FILES:
             break
     return sorted(found)
+
+
+def _refuse(error: OSError) -> None:
+    raise EvaluationError(
+        f"{error.filename} cannot be read ({error.strerror}), where files of the benchmark may "
+        "lie; allow it, or give the benchmark's own folder"
+    ) from error
 
 
 def matching(names: list[str], globs: tuple[str, ...]) -> list[str]:
@@ -100,35 +107,42 @@ def _regex(glob: str) -> str:
 
 
 def _unreadable(layout: Layout, path: Path) -> str | None:
-    """Say why the first row of a file does not fit a layout; None if it does."""
+    """Say why the first rows of a file do not fit a layout; None if they do.
+
+    A column must stand in any of these rows: of JSON lines each names only what it has.
+    """
+    bad: str | None = None
+    there: dict[str, None] = {}
+    lacking: list[Column] | None = None
     try:
-        bad: str | None = None
         for record in islice(rows(layout, path), _TRIED):
             if isinstance(record, BadLine):
                 bad = bad or f"{path.name}, {record.place}: {record.problem}"
                 continue
-            return _lacking(layout, path, record)
+            there |= dict.fromkeys(name for name in record.values if not name.startswith("@"))
+            wanted = _needed(layout) if lacking is None else lacking
+            lacking = [column for column in wanted if not has(record.values, column)]
+            if not lacking:
+                return None
     except (EvaluationError, MissingExtraError) as error:
         return str(error)
-    return bad or f"{path.name} holds no rows"
-
-
-def _lacking(layout: Layout, path: Path, record: Record) -> str | None:
-    wanted = [column for column in _needed(layout) if not has(record.values, column)]
-    if not wanted:
-        return None
-    there = ", ".join(name for name in record.values if not name.startswith("@"))
+    if lacking is None:
+        return bad or f"{path.name} holds no rows"
     return (
-        f"{path.name} has no {', '.join(shown(column) for column in wanted)}; "
-        f"its columns are {there[:300]}"
+        f"{path.name} has no {', '.join(shown(column) for column in lacking)}; "
+        f"its columns are {', '.join(there)[:300]}"
     )
 
 
 def _needed(layout: Layout) -> Iterator[Column]:
+    """Give the columns without which no row can be used; those that a row may lack are none."""
     yield layout.columns["question"]
     if "id" in layout.columns:
         yield layout.columns["id"]
-    if "answer" in layout.columns and not any(split.unanswered for split in layout.splits.values()):
+    may_lack = {"unanswerable", "answerable"} & set(layout.columns) or any(
+        split.unanswered for split in layout.splits.values()
+    )
+    if "answer" in layout.columns and not may_lack:
         yield layout.columns["answer"]
     if layout.options and layout.options.columns and layout.kind in ("choice", "choices"):
         yield layout.options.columns[0]
@@ -157,7 +171,8 @@ def _elsewhere(card: Card, folder: Path, names: list[str]) -> str:
         name for name in known_benchmarks()
         if name not in (card.name, *_GENERAL) and _fits(read_card(name), folder, names)
     ]  # fmt: skip
-    return f"\nThe folder looks like {' or '.join(others)}." if others else ""
+    told = " or ".join(f"medrag eval benchmarks {name}" for name in others)
+    return f"\nThe folder looks like {' or '.join(others)}; see {told}" if others else ""
 
 
 def _fits(card: Card, folder: Path, names: list[str]) -> bool:

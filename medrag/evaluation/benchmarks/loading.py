@@ -10,9 +10,9 @@ from medrag.errors import EvaluationError
 from medrag.evaluation.benchmarks.building import item_of
 from medrag.evaluation.benchmarks.card import Card, Split
 from medrag.evaluation.benchmarks.cards_folder import read_card
-from medrag.evaluation.benchmarks.columns import BadRowError, text_of
+from medrag.evaluation.benchmarks.columns import BadRowError, found_in, text_of
 from medrag.evaluation.benchmarks.layouts import Fit, fitting
-from medrag.evaluation.benchmarks.pictures import MissingImageError, Pictures
+from medrag.evaluation.benchmarks.pictures import MissingImageError, OutsideError, Pictures
 from medrag.evaluation.benchmarks.reading import rows
 from medrag.ingestion.lines import BadLine, Record
 from medrag.records import Item
@@ -97,14 +97,16 @@ class _Reading:
         pictures = (
             Pictures(folder=self.folder, spec=spec, extracted=self.extracted) if spec else None
         )
-        for place, record in self._records():
+        for path, place, record in self._records():
             if len(self.places) == self.limit:
                 return
             try:
                 item = item_of(
                     record.values, card=self.card, layout=self.fit.layout, split=self.split,
-                    pictures=pictures,
+                    pictures=pictures, file=path,
                 )  # fmt: skip
+            except OutsideError as error:
+                raise EvaluationError(f"{place}: {error}") from error
             except MissingImageError as error:
                 self.missing.append(f"{error} ({place})")
             except BadRowError as error:
@@ -114,18 +116,20 @@ class _Reading:
                 self._count(record)
                 yield item
 
-    def _records(self) -> Iterator[tuple[str, Record]]:
-        where = self.fit.split.where
+    def _records(self) -> Iterator[tuple[Path, str, Record]]:
         for path in self.fit.files:
             file = path.relative_to(self.folder).as_posix()
             for record in rows(self.fit.layout, path):
                 place = f"{file}, {record.place}"
-                if isinstance(record, BadLine):
-                    self.broken.append(f"{place}: {record.problem}")
-                elif all(
-                    pattern.search(_text(record, column)) for column, pattern in where.items()
-                ):
-                    yield place, record
+                try:
+                    if isinstance(record, BadLine):
+                        raise BadRowError(record.problem)
+                    belongs = _belongs(record, self.fit.split)
+                except BadRowError as error:
+                    self.broken.append(f"{place}: {error}")
+                    continue
+                if belongs:
+                    yield path, place, record
 
     def _check_id(self, id_: str, place: str) -> None:
         if id_ in self.places:
@@ -143,29 +147,36 @@ class _Reading:
         """Say which rows were left out, or refuse to."""
         if self.broken:
             yield _accepted(
-                f"{len(self.broken)} rows of {self.folder} cannot be used: {_first(self.broken)}",
+                f"{_rows(self.broken)} of {self.folder} cannot be used: {_first(self.broken)}",
                 subset=subset,
             )
         if self.missing:
-            names = f"{len(self.missing)} rows of {self.folder} name pictures that are not there: "
+            name = "names" if len(self.missing) == 1 else "name"
+            names = f"{_rows(self.missing)} of {self.folder} {name} pictures that are not there: "
             folders = self.fit.layout.images.folders if self.fit.layout.images else ()
+            looked = f"looked in {', '.join(folders)} of that folder and of those down to the file"
             yield _accepted(
-                f"{names}{_first(self.missing)}; looked in {', '.join(folders)}"
-                + _zipped(self.folder), subset=subset,
-            )  # fmt: skip
+                f"{names}{_first(self.missing)}; {looked}{_zipped(self.folder)}", subset=subset
+            )
 
     def miscounted(self, found: int, *, subset: bool) -> tuple[str, ...]:
         """Say which counts differ, or refuse to."""
         if found == self.limit:
-            return (f"only the first {found} items were read; counts were not checked",)
+            return (f"only the first {_items(found)} read; counts were not checked",)
         wrong = _differences(self.fit.split, self.counts, found)
         if wrong and not subset:
             table = "\n  ".join(wrong)
             raise EvaluationError(
                 f"{self.card.title} is not complete, or another release:\n  {table}\nGet the "
-                f"whole set from {self.card.home}, or accept what is there: --subset (subset=True)"
+                f"whole set from {self.card.home}, or accept what is there: --subset"
             )
         return tuple(wrong)
+
+
+def _belongs(record: Record, split: Split) -> bool:
+    return all(
+        found_in(_text(record, column), pattern, column) for column, pattern in split.where.items()
+    )
 
 
 def _text(record: Record, column: str) -> str:
@@ -178,9 +189,15 @@ def _text(record: Record, column: str) -> str:
 def _accepted(problem: str, *, subset: bool) -> str:
     if subset:
         return f"left out: {problem}"
-    raise EvaluationError(
-        f"{problem}\nMend them, or leave them out and be told: --subset (subset=True)"
-    )
+    raise EvaluationError(f"{problem}\nMend them, or leave them out and be told: --subset")
+
+
+def _rows(problems: list[str]) -> str:
+    return f"{len(problems)} row{'' if len(problems) == 1 else 's'}"
+
+
+def _items(n: int) -> str:
+    return "item was" if n == 1 else f"{n} items were"
 
 
 def _first(problems: list[str]) -> str:

@@ -9,7 +9,7 @@ from medrag.errors import EvaluationError, InputFileError
 from medrag.evaluation.beir import read_qrels, read_queries
 from medrag.evaluation.benchmarks.adapters import ADAPTERS
 from medrag.evaluation.benchmarks.card import Layout
-from medrag.evaluation.benchmarks.columns import BadRowError, Column, value_of
+from medrag.evaluation.benchmarks.columns import BadRowError, Column, said, value_of
 from medrag.evaluation.benchmarks.jsonstream import elements
 from medrag.extras import require
 from medrag.ingestion.lines import BadLine, Record, records
@@ -79,7 +79,7 @@ def _json_groups(_: Layout, path: Path) -> Iterator[Record | BadLine]:
 
 def _record(value: Any, keys: Mapping[str, str], place: str) -> Record | BadLine:
     if not isinstance(value, dict):
-        return BadLine(f"record {place}", f"holds {value!r:.40}, expected an object")
+        return BadLine(f"record {place}", f"holds {said(value)}, expected an object")
     return Record(f"record {place}", {**value, **keys})
 
 

@@ -5,17 +5,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from medrag.errors import EvaluationError
-from medrag.indexing.durable import write_atomically
+from medrag.evaluation.runs.files import CANDIDATES, write_file
 from medrag.records import Item
-
-CANDIDATES = "candidates.json"
 
 
 def write_candidates(folder: Path, training: Sequence[Item]) -> None:
-    """Keep the open answers with a run, each once; nothing is written without training items."""
+    """Keep the open answers with a run, each once; nothing is written without training items.
+
+    Raises:
+        EvaluationError: if the file cannot be written.
+    """
     answers = sorted({one for item in training if item.kind == "text" for one in item.references})
     if answers:
-        write_atomically(folder / CANDIDATES, json.dumps(answers).encode() + b"\n")
+        write_file(folder / CANDIDATES, json.dumps(answers).encode() + b"\n")
 
 
 def read_candidates(folder: Path) -> list[str] | None:

@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -11,8 +12,17 @@ from typing import Any
 import medrag
 from medrag.errors import EvaluationError
 from medrag.evaluation.benchmarks import Benchmark
-from medrag.evaluation.runs.reading import ANSWERS, FORMAT, ITEMS, MANIFEST, read_manifest
-from medrag.indexing.durable import write_atomically
+from medrag.evaluation.runs.files import (
+    ANSWERS,
+    CANDIDATES,
+    ITEMS,
+    MANIFEST,
+    PASSAGES,
+    naming,
+    whole_lines,
+    write_file,
+)
+from medrag.evaluation.runs.reading import FORMAT, check_items, read_manifest
 from medrag.pipeline import Pipeline
 from medrag.prompting.templates import TEMPLATE_VERSION
 
@@ -80,26 +90,52 @@ def code_sha256() -> str:
 
 
 def begin(out: Path, manifest: dict[str, Any], items: bytes, arms: Sequence[str]) -> None:
-    """Begin a run, or check that the one which is there is of the same."""
+    """Begin a run, or check that the one which is there is of the same.
+
+    The manifest comes first: where it stands, items that are missing are written anew.
+
+    Args:
+        items: the lines of items.jsonl; their SHA-256 is kept in the manifest.
+
+    Raises:
+        EvaluationError: if the run is of something else, its items were changed, or files of a
+            run stand there without a manifest; nothing was written then.
+    """
     path = out / MANIFEST
-    if path.is_file():
-        there = read_manifest(out)
-        _refuse_other(out, there, manifest)
-        known = there["arms"]
-        manifest = {
-            **there,
-            "arms": [*known, *(arm for arm in arms if arm not in known)],
-            "training": there.get("training") or manifest["training"],
-        }
-    elif (out / ANSWERS).exists():
-        raise EvaluationError(
-            f"{out} holds {ANSWERS} without {MANIFEST}, so that nobody knows what they answer; "
-            "give another folder"
-        )
-    else:
-        manifest = {**manifest, "arms": list(arms)}
-        write_atomically(out / ITEMS, items)
-    _write_manifest(path, manifest)
+    written = {"items_sha256": hashlib.sha256(items).hexdigest()}
+    if not os.path.lexists(path):
+        _refuse_files(out)
+        _write_manifest(path, {**manifest, **written, "arms": list(arms)})
+        write_file(out / ITEMS, items)
+        return
+    there = read_manifest(out)
+    _refuse_other(out, there, manifest)
+    if (out / ITEMS).is_file():
+        with naming(out / ITEMS, "read"):
+            check_items(out / ITEMS, _sha256(out / ITEMS), there)
+        written = {}
+    known = there["arms"]
+    added = {
+        "arms": [*known, *(arm for arm in arms if arm not in known)],
+        "training": there.get("training") or manifest["training"],
+    }
+    _write_manifest(path, {**there, **written, **added})
+    if written:
+        write_file(out / ITEMS, items)
+
+
+def _refuse_files(out: Path) -> None:
+    for name in (ANSWERS, PASSAGES, ITEMS, CANDIDATES):
+        if os.path.lexists(out / name):
+            raise EvaluationError(
+                f"{out} holds {name} without {MANIFEST}, so that nobody knows what it belongs to; "
+                "give another folder"
+            )
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _refuse_other(out: Path, there: Mapping[str, Any], here: Mapping[str, Any]) -> None:
@@ -137,14 +173,24 @@ def finish(out: Path, notes: Mapping[str, str], memory: Mapping[str, int]) -> No
         stage: max(memory.get(stage, 0), manifest["memory"].get(stage, 0))
         for stage in {*memory, *manifest["memory"]}
     }
+    left_out -= _answered(out / ANSWERS, left_out & set(manifest["arms"]))
     arms = [arm for arm in manifest["arms"] if arm not in left_out]
     told = {arm: note for arm, note in {**manifest["notes"], **notes}.items() if note}
     kept = {"notes": told, "memory": most, "arms": arms}
     _write_manifest(out / MANIFEST, {**manifest, **kept})
 
 
+def _answered(path: Path, arms: Collection[str]) -> set[str]:
+    """Find the arms that have answers from before, when they could be made."""
+    found: set[str] = set()
+    marks = {arm: b'"arm": ' + json.dumps(arm).encode() + b"," for arm in arms}
+    for _, line in whole_lines(path) if marks and path.is_file() else ():
+        found |= {arm for arm, mark in marks.items() if mark in line}
+    return found
+
+
 def _write_manifest(path: Path, manifest: Mapping[str, Any]) -> None:
-    write_atomically(path, (json.dumps(manifest, ensure_ascii=False, indent=1) + "\n").encode())
+    write_file(path, (json.dumps(manifest, ensure_ascii=False, indent=1) + "\n").encode())
 
 
 def _model(pipeline: Pipeline) -> str:

@@ -220,7 +220,8 @@ def _place(columns: Columns, place: int, case: Case, values: Mapping[str, float]
         columns.boxes[place] = answered_boxes(case)
     if answer.option_scores:
         columns.option_scores[place] = answer.option_scores
-    columns.set_values(place, {**values, **form_values(case), **_context_values(answer)})
+    told = {**form_values(case), **_context_values(answer), **_abstention(case.item, state)}
+    columns.set_values(place, {**values, **told})
     columns.seconds.update(answer.timings)
     columns.counts.update(_excluded(answer))
 
@@ -240,6 +241,14 @@ def _class(item: Item, parsed: Parsed) -> str | None:
         one = isinstance(parsed, Letters) and len(parsed.options) == 1
         return str(parsed.options[0]) if one and isinstance(parsed, Letters) else NO_CLASS
     return None
+
+
+def _abstention(item: Item, state: State) -> dict[str, float]:
+    """Say whether an answer abstained where it should, or where it should not."""
+    abstained = float(state == "abstained")
+    if item.fields.get("unanswerable"):
+        return {"right_abstention": abstained}
+    return {"wrong_abstention": abstained} if item.references or item.regions else {}
 
 
 def _context_values(answer: Answer) -> dict[str, float]:

@@ -26,6 +26,7 @@ from medrag.evaluation.scorers.correctness import reference_boxes
 from medrag.evaluation.scores import STATES, ArmScores, Curves, Estimate
 from medrag.evaluation.scoring.columns import Columns
 from medrag.evaluation.scoring.diagnostics import is_right
+from medrag.evaluation.scoring.hierarchical import hierarchy_measures
 from medrag.evaluation.scoring.pairs import pair_measures
 from medrag.evaluation.scoring.spreading import over_all, spread
 from medrag.evaluation.statistics import Resamples, Statistic, WeightedStatistic, mean_of
@@ -56,9 +57,8 @@ def summarise(
     own = {n: mean_of(v) for n, v in columns.values.items() if n not in NOT_MEASURES}
     found: dict[str, AnyStatistic] = {name: own[name] for name in headline if name in own}
     found |= {name: own[name] for name in sorted(own) if name not in found}
-    makers = (_of_classes, _of_texts, _of_boxes, _of_options, _of_confidence, pair_measures)
-    for make in makers:
-        made: Mapping[str, AnyStatistic] = make(columns, items)
+    for make in (*_MAKERS, pair_measures, hierarchy_measures):
+        made = make(columns, items)
         found |= {name: statistic for name, statistic in made.items() if name not in found}
     n_answers = max(1, int(np.sum(~columns.missing)))
     return ArmScores(
@@ -214,3 +214,13 @@ def _text(value: object) -> str | None:
     if value is None or value == "":
         return None
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+# What makes measures of a whole arm, besides the means of what each item adds.
+_MAKERS: tuple[Callable[[Columns, Sequence[Item]], Mapping[str, AnyStatistic]], ...] = (
+    _of_classes,
+    _of_texts,
+    _of_boxes,
+    _of_options,
+    _of_confidence,
+)

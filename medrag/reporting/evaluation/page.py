@@ -1,7 +1,5 @@
 """The scores of a run as one self-contained HTML page: no script, nothing fetched."""
 
-import base64
-import hashlib
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
@@ -26,7 +24,8 @@ from medrag.reporting.evaluation.plots import calibration, risk_coverage
 from medrag.reporting.evaluation.strip import strip
 from medrag.reporting.evaluation.told import told
 from medrag.reporting.evaluation.verdict import headline, verdict
-from medrag.reporting.markup import Html, element, joined, text
+from medrag.reporting.head import head
+from medrag.reporting.markup import Html, element, joined
 
 _NOTICE = "For research. Not a medical device, and not for clinical use."
 _SHOWN = 20
@@ -72,28 +71,11 @@ def evaluation_page(
         element("footer", foot(run, scores, notes), element("p", _NOTICE), class_="foot"),
         class_="evaluation",
     )  # fmt: skip
-    return f'<!doctype html>\n<html lang="en">{_head(_title(run, scores), style)}{body}</html>\n'
+    return f'<!doctype html>\n<html lang="en">{head(_title(run, scores), style)}{body}</html>\n'
 
 
 def _title(run: Run, scores: Scores) -> str:
     return f"{scores.benchmark}, {scores.split}: {_system(run)}"
-
-
-def _head(title: str, style: str) -> Html:
-    # The hash lets this style sheet in and no other; without script-src nothing is ever run.
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii")
-    policy = (
-        f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; "
-        "base-uri 'none'; form-action 'none'"
-    )
-    return Html(
-        '<head><meta charset="utf-8">'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<meta name="referrer" content="no-referrer">'
-        '<meta name="color-scheme" content="light dark">'
-        f"<title>{text(title)}</title><style>{style}</style></head>"
-    )
 
 
 def _system(run: Run) -> str:

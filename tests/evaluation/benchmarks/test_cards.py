@@ -1,6 +1,7 @@
 """Cards: what ships, and what a user may write."""
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,19 @@ def test_counts_that_are_expected_stand_among_the_facts_or_are_told(name: str) -
     }
     told = " ".join((card.about, *card.facts, *card.notes)).replace(",", "")
     assert not expected or any(str(count) in told for count in expected)
+
+
+@pytest.mark.parametrize("name", known_benchmarks())
+def test_a_shipped_card_fetches_by_known_programs_only(name: str) -> None:
+    card = read_card(name)
+    assert {shlex.split(command)[0] for command in card.fetch} <= {"hf", "git"}
+    assert all("{out}" in command for command in card.fetch)
+
+
+def test_a_card_says_which_file_it_is(tmp_path: Path) -> None:
+    assert read_card(own(tmp_path)).path == tmp_path / "ward.yaml"
+    shipped = read_card("mmlu_anatomy").path
+    assert (shipped.parent.name, shipped.name) == ("cards", "mmlu_anatomy.yaml")
 
 
 def own(tmp_path: Path, text: str = OWN) -> Path:
@@ -137,6 +151,17 @@ def test_an_unknown_name_is_met_with_near_ones() -> None:
         (("title: Questions of our ward", "title: [1, 2]"), "title: expected a text"),
         (("layouts:", "layout:"), "unknown key 'layout'"),
         (("id: number", "kind: {of: number, is: {a: poem}}"), "'poem' is none of yes_no"),
+        (("expect: 2", "expect_each: {t: 5}"), "expect_each: t: expected a count for each value"),
+        (("expect: 2", "expect_each: [1]"), "expect_each: expected keys with values"),
+        (("expect: 2", "expect_each: {t: {a: x}}"), "expected a count, found 'x'"),
+        (("cite: none", 'cite: none\nfetch: [""]'), "fetch: expected a command, found an empty"),
+        (("cite: none", "cite: none\nfetch: ['git \"x']"), "is no command"),
+        (("cite: none", "cite: none\nfetch: [curl x]"), "'curl' is none of hf, git"),
+        (("cite: none", 'cite: none\nfetch: ["git \\e[2J"]'), r"character U\+001B"),
+        (("cite: none", 'cite: none\nfetch: ["git \\u202e"]'), r"character U\+202E"),
+        (("cite: none", 'cite: "no\\x07ne"'), r"cite: holds the character U\+0007"),
+        (("test: {files", '"te\\est": {files'), r"splits: holds the character U\+001B"),
+        (("cite: none", "cite: none\npath: x"), "unknown key 'path'"),
     ],
 )
 def test_a_mistake_in_a_card_is_named(

@@ -18,17 +18,17 @@ class Row(NamedTuple):
     cluster: str | None
 
 
-P1 = "p10000001"
+P1 = "10000001"
 EXPECTED: dict[tuple[str, str], list[Row]] = {
     ("bccd_qa", "test"): [Row("number", ("2",), "b.jpg"), Row("yes_no", ("no",), "b.jpg")],
     ("beir", "test"): [Row("text", (), None), Row("text", (), None)],
     ("bimed_mbench", "test"): [Row("text", ("A scan of the chest.",), "1_F1.jpg")],
     ("bimed_mbench", "arabic"): [Row("text", (), "1_F1.jpg")],
     ("gemex", "test"): [
-        Row("yes_no", ("Yes",), "files/p10/p10000001/s50000001/a.jpg"),
-        Row("choices", ("effusion", "mass"), "files/p10/p10000001/s50000001/a.jpg"),
-        Row("text", ("an effusion on the left",), "files/p10/p10000001/s50000001/a.jpg"),
-        Row("choice", ("left",), "files/p10/p10000001/s50000001/a.jpg"),
+        Row("yes_no", ("Yes",), P1),
+        Row("choices", ("effusion", "mass"), P1),
+        Row("text", ("an effusion on the left",), P1),
+        Row("choice", ("left",), P1),
     ],
     ("iu_xray", "test"): [Row("report", ("a large effusion is seen .",), "CXR2")],
     ("iu_xray", "train"): [Row("report", ("the lungs are clear .",), "CXR1")],
@@ -153,7 +153,7 @@ EXPECTED: dict[tuple[str, str], list[Row]] = {
         Row(
             "choice",
             ("pair B (images 3 and 4)",),
-            "train/patient00001/study1/view1_frontal.png",
+            "patient00002",
         )
     ],
     ("three_d_reason_knee", "test"): [
@@ -375,7 +375,9 @@ def test_mmlu_reads_tables_without_a_header_and_answers_that_are_numbers(tmp_pat
 
 def test_gmai_writes_each_picture_once_and_knows_several_answers(tmp_path: Path) -> None:
     items = loaded("gmai_mmbench", tmp_path, "validation").items
-    assert [item.kind for item in items] == ["choice", "choices", "choice"]
+    # The number of right options is no part of a question's form.
+    assert [item.kind for item in items] == ["choices", "choices", "choices"]
+    assert items[0].references == ("ulcer",)
     assert items[1].references == ("polyp", "fold", "clip")
     assert items[0].question.images == items[2].question.images
     assert len(list((tmp_path / "extracted").rglob("*.png"))) == 2

@@ -106,7 +106,7 @@ def test_rows_without_their_picture_are_left_out_of_a_subset_and_told(tmp_path: 
     folder = qa(tmp_path, row("a"), row("b", image="b.png"))
     benchmark = load_benchmark("qa", folder, subset=True)
     assert [item.id for item in benchmark.items] == ["a"]
-    assert benchmark.problems[0].startswith("left out: 1 rows of ")
+    assert benchmark.problems[0].startswith("left out: 1 row of ")
 
 
 def test_an_archive_that_was_not_unpacked_is_pointed_out(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """A run made by hand over the sample's pictures, and scores of made-up values for it."""
 
+import hashlib
 import json
 import math
 from collections.abc import Sequence
@@ -9,8 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from medrag.codec import to_json
-from medrag.evaluation.runs import ANSWERS, ITEMS, MANIFEST, Run, open_run
-from medrag.evaluation.runs.reading import PASSAGES
+from medrag.evaluation.runs import ANSWERS, ITEMS, MANIFEST, PASSAGES, Run, open_run
 from medrag.evaluation.runs.writing import Writer
 from medrag.evaluation.scores import (
     ArmScores,
@@ -122,9 +122,10 @@ def made_run(folder: Path, items: Sequence[Item], rows: Sequence[ScoreRow]) -> R
         "notes": {"floor:nearest_case": "no training split: the library's cases stand in for it"},
         "problems": [], "memory": {},
     }  # fmt: skip
+    lines = "".join(f"{json.dumps(to_json(item))}\n" for item in items).encode()
+    manifest["items_sha256"] = hashlib.sha256(lines).hexdigest()
     (folder / MANIFEST).write_text(json.dumps(manifest), encoding="utf-8")
-    lines = [json.dumps(to_json(item)) for item in items]
-    (folder / ITEMS).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    (folder / ITEMS).write_bytes(lines)
     for name in (PASSAGES, ANSWERS):
         (folder / name).write_bytes(b"")
     writer = Writer(folder)
