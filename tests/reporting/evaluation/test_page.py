@@ -241,7 +241,8 @@ def unanswered(tmp_path_factory: pytest.TempPathFactory) -> Run:
 def test_any_scores_make_a_page_that_nobody_writes_into(
     unanswered: Run, made: Scores, name: str
 ) -> None:
-    manifest = {"pipeline": {"name": name, name: [name]}, "model": name, "notes": {name: name}}
+    manifest = {**unanswered.manifest, "pipeline": {"name": name, name: [name]}, "model": name}
+    manifest["notes"] = {name: name}
     run = replace(unanswered, manifest=manifest)
     page = evaluation_page(run, made, notes=(name,))
     page.encode("utf-8")
