@@ -9,7 +9,13 @@ from medrag.evaluation.arms import ARMS
 from medrag.evaluation.runs import Run
 from medrag.evaluation.scorers import ScoringProtocol
 from medrag.evaluation.scores import CONTEXT, FLOOR, Scores, State
-from medrag.evaluation.scoring.columns import STRANGE_CONFIDENCE, Columns, Rows, gather
+from medrag.evaluation.scoring.columns import (
+    STRANGE_CONFIDENCE,
+    Columns,
+    Gathered,
+    Rows,
+    gather,
+)
 from medrag.evaluation.scoring.diagnostics import diagnose
 from medrag.evaluation.scoring.summaries import confidence_curves, summarise
 from medrag.evaluation.statistics import Resamples
@@ -41,15 +47,8 @@ def score_run(
             line of the run is broken.
     """
     gathered = gather(run, protocol, verifier=verifier, progress=progress)
+    arms = _answered_arms(run, gathered)
     items = list(run.items.values())
-    arms = {
-        name: gathered.columns[name]
-        for name in sorted(gathered.columns, key=_place)
-        if not gathered.columns[name].missing.all()
-    }
-    if not arms:
-        raise EvaluationError(f"{run.folder} holds no answer yet; run it first: medrag eval run")
-    _check_context(run, arms.get(CONTEXT))
     clusters = [item.cluster for item in items]
     resamples = Resamples(clusters, seed=seed, n_resamples=n_resamples)
     summaries = tuple(
@@ -82,6 +81,19 @@ def score_run(
         ),
         memory=run.manifest["memory"],
     )
+
+
+def _answered_arms(run: Run, gathered: Gathered) -> dict[str, Columns]:
+    """Give the arms that have answers, in the order in which they are read."""
+    arms = {
+        name: gathered.columns[name]
+        for name in sorted(gathered.columns, key=_place)
+        if not gathered.columns[name].missing.all()
+    }
+    if not arms:
+        raise EvaluationError(f"{run.folder} holds no answer yet; run it first: medrag eval run")
+    _check_context(run, arms.get(CONTEXT))
+    return arms
 
 
 def _place(arm: str) -> tuple[bool, int]:
