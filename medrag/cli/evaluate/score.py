@@ -25,7 +25,6 @@ from medrag.cli.evaluate.options import (
 )
 from medrag.cli.output import message, show, show_json, table
 from medrag.cli.progress import Bars
-from medrag.codec import to_json
 
 if TYPE_CHECKING:
     from medrag.codec import Json
@@ -113,6 +112,8 @@ def scored(
 
 def scores_json(scores: "Scores") -> "Json":
     """{"benchmark", "protocol", "mode", "headline", "arms": {arm: {...}}, "diagnostics", ...}."""
+    from medrag.codec import to_json
+
     diagnostics = scores.diagnostics
     return {
         "benchmark": scores.benchmark,
@@ -178,6 +179,7 @@ def _arm_json(arm: "ArmScores") -> "Json":
 
 def _write(folder: Path, value: "Json", scores: "Scores") -> None:
     """Write the scores, and a line for each item and arm, whole or not at all."""
+    from medrag.codec import to_json
     from medrag.indexing.durable import move, write_atomically
 
     name = f"{scores.protocol}-{scores.mode}"
