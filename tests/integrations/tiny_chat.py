@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _TEMPLATE = (
@@ -63,7 +63,9 @@ def served(folder: Path, seconds: float = 120.0) -> Iterator[str]:
             _wait(server, url, time.monotonic() + seconds, log)
             yield url
         finally:
-            os.killpg(server.pid, signal.SIGKILL)
+            # One that did not start has ended by itself, and its log says why.
+            with suppress(ProcessLookupError):
+                os.killpg(server.pid, signal.SIGKILL)
             server.wait()
 
 
