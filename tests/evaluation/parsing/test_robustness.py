@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medrag.evaluation.parsed import Letters, Number, YesNo
+from medrag.evaluation.parsed import Letters, Number, Parsed, YesNo
 from medrag.evaluation.parsing import parse_answer, shown
 from medrag.records import AnswerKind, Item, Question
 
@@ -51,7 +51,7 @@ def test_every_text_is_read_as_something_that_can_be_shown(text: str, kind: Answ
 )
 def test_every_language_is_read(text: str, language: str) -> None:
     for kind in KINDS:
-        parse_answer(text, item(kind, language))
+        assert isinstance(parse_answer(text, item(kind, language)), Parsed)
 
 
 @given(st.integers(-(10**9), 10**9))
