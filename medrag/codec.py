@@ -68,7 +68,8 @@ def source_from_json(value: Mapping[str, Any]) -> Source:
 
 
 def image_from_json(value: Mapping[str, Any]) -> ImageRef:
-    return ImageRef(**{**value, "box": _box(value.get("box"))})
+    marks = tuple((x0, y0, x1, y1) for x0, y0, x1, y1 in value.get("marks", ()))
+    return ImageRef(**{**value, "box": _box(value.get("box")), "marks": marks})
 
 
 def skipped_from_json(value: Mapping[str, Any]) -> Skipped:

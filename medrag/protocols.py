@@ -3,9 +3,9 @@
 Whatever meets a model takes a batch; whatever decides takes one question.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from medrag.records import (
     Answer,
@@ -13,6 +13,7 @@ from medrag.records import (
     Filter,
     Generation,
     Hit,
+    ImageRef,
     Passage,
     Prompt,
     Question,
@@ -20,6 +21,7 @@ from medrag.records import (
     Selection,
     Skipped,
     SparseEmbeddings,
+    ToolResult,
 )
 
 Side = Literal["text", "image"]
@@ -112,6 +114,65 @@ class Generator(Protocol):
     @property
     def name(self) -> str: ...
     def generate(self, prompts: Sequence[Prompt]) -> list[Generation]: ...
+
+
+class Limited(Protocol):
+    """A generator that says how much it reads, so that a prompt can be made to fit.
+
+    Attributes:
+        room: tokens of a prompt at most, room for the answer already taken off; None: no bound.
+        max_images: of one prompt; None: no bound.
+        trained_multi_image: whether it was trained on several images together. Where it was not,
+            images of the evidence are told in words.
+        context_pixels: of each image of the evidence at first; None for as many as it takes.
+        least_pixels: below which an image is not worth showing.
+    """
+
+    @property
+    def room(self) -> int | None: ...
+    @property
+    def max_images(self) -> int | None: ...
+    @property
+    def trained_multi_image(self) -> bool: ...
+    @property
+    def context_pixels(self) -> int | None: ...
+    @property
+    def least_pixels(self) -> int: ...
+    def count_tokens(self, prompt: Prompt) -> int:
+        """Count what a prompt takes, images and chat template included."""
+        ...
+
+
+class Streaming(Protocol):
+    """A generator that can tell a text while it comes; `tell` gets each new piece."""
+
+    def stream(self, prompt: Prompt, tell: Callable[[str], None]) -> Generation: ...
+
+
+class Sampling(Protocol):
+    """A generator that can draw several texts of each prompt; equal for an equal seed."""
+
+    def sample(self, prompts: Sequence[Prompt], n: int) -> list[list[Generation]]: ...
+
+
+class Tool(Protocol):
+    """Something that a model may ask for by name: a crop, a grounder, an expert network.
+
+    `about` tells the model in a line or two what it does and which arguments it takes. Images are
+    those that the model was shown, in order; those that arguments name count from 1.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def about(self) -> str: ...
+    def call(self, arguments: Mapping[str, Any], images: Sequence[ImageRef]) -> ToolResult:
+        """Do it.
+
+        Raises:
+            ValueError: if the arguments make no sense; the model is told, and may try again.
+        """
+        ...
 
 
 class Verifier(Protocol):

@@ -75,6 +75,7 @@ class ImageRef:
         axis: 0, 1 or 2 of a volume in RAS order (x, y, z).
         slice: index along `axis`, from 0.
         box: the part that is meant; None for all of it.
+        marks: boxes that are drawn onto it, in pixels of what is shown (the part, if it is one).
     """
 
     path: str
@@ -85,6 +86,7 @@ class ImageRef:
     axis: int | None = None
     slice: int | None = None
     box: Box | None = None
+    marks: tuple[Box, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,32 +286,94 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True)
+class Exchange:
+    """A reply of a model and what it is told then: the result of a tool, or what to mend."""
+
+    reply: str
+    parts: tuple[str | ImageRef, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Prompt:
     """What a generator gets. `evidence[i]` is what marker [i + 1] means.
 
-    `parts` interleaves texts and images for models; weightless generators read question and
-    evidence.
+    Attributes:
+        parts: texts and images in turn, for models; weightless generators read question and
+            evidence. An image that is none of the question's belongs to the evidence.
+        template: the name and version of the template that `parts` were written by.
+        context_pixels: at most so many pixels of each image of the evidence are shown; None for as
+            many as of those of the question.
+        turns: what was said after `parts`, in order.
     """
 
     question: Question
     evidence: tuple[Hit, ...]
     parts: tuple[str | ImageRef, ...] = ()
+    template: str = ""
+    context_pixels: int | None = None
+    turns: tuple[Exchange, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Omission:
+    """What a prompt left out of a hit, for want of room or because the model takes fewer images.
+
+    Attributes:
+        marker: of the hit; 0 for what belongs to the question.
+        kind: "shrunk": an image is shown smaller; "image": it is told in words; "text": the text
+            was cut; "passage": all of it was left out.
+        detail: how much, in words.
+    """
+
+    marker: int
+    kind: Literal["shrunk", "image", "text", "passage"]
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A number that an answer gives: a measure with its unit, or a count, which has none."""
+
+    value: float
+    unit: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """What a tool found: words, pictures to look at, and places in the pictures it was given."""
+
+    text: str
+    images: tuple[ImageRef, ...] = ()
+    regions: tuple[QuestionRegion, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What a generation cost, in tokens; None where it is not known."""
+    """What a generation took: tokens, and money in the currency of the price; None: not known."""
 
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    cost: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """A generator's text. `confidence` in [0, 1] where the generator has one of its own.
+    """A generator's text.
 
-    `option_scores`: the mean log-probability of each option of the question, in order; empty where
-    the generator does not score options.
+    Attributes:
+        text: the answer, without what the model thought aloud.
+        log_probabilities: of the tokens of `text`, natural, as the model gave them before any
+            temperature; None where it is not known.
+        option_scores: the mean log-probability of each option of the question, in order; empty
+            where the generator does not score options.
+        finish_reason: "stop"; "length" for a text that was cut; "unclosed" where thinking began
+            and no answer followed.
+        confidence: in [0, 1] where the generator has one of its own.
+        thoughts: what the model thought aloud.
+        regions: places in the question's images that the text gives, in original pixels.
+        quantities: numbers that the text gives.
+        trace: what a loop did, step by step.
     """
 
     text: str
@@ -319,6 +383,10 @@ class Generation:
     finish_reason: str = "stop"
     confidence: float | None = None
     abstained: bool = False
+    thoughts: str = ""
+    regions: tuple[QuestionRegion, ...] = ()
+    quantities: tuple[Quantity, ...] = ()
+    trace: tuple[Mapping[str, Any], ...] = field(default=(), hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,8 +416,13 @@ class Answer:
         excluded: hits that the guard removed.
         near_duplicates: kept hits whose picture looks like the question's; reported, not removed.
         regions: places in the question's images that the answer speaks of.
+        quantities: numbers that it gives.
         error: what went wrong, such as a marker that points to nothing; None if nothing did.
         prompt: what the generator read, texts and images in turn.
+        template: the name and version of what the prompt was written by.
+        left_out: what the prompt left out of the selection, for want of room.
+        thoughts: what the model thought aloud before it answered.
+        signals: numbers in [0, 1] that confidence can be told from, by name.
         option_scores: the mean log-probability of each option; empty where it is not known.
         timings: seconds by stage.
         trace: what a loop did, step by step.
@@ -364,12 +437,17 @@ class Answer:
     excluded: tuple[Hit, ...] = ()
     near_duplicates: tuple[Hit, ...] = ()
     regions: tuple[QuestionRegion, ...] = ()
+    quantities: tuple[Quantity, ...] = ()
     confidence: float | None = None
     abstained: bool = False
     error: str | None = None
     model: str = ""
     usage: Usage = Usage()
     prompt: tuple[str | ImageRef, ...] = ()
+    template: str = ""
+    left_out: tuple[Omission, ...] = ()
+    thoughts: str = ""
+    signals: Mapping[str, float] = field(default_factory=dict, hash=False)
     option_scores: tuple[float, ...] = ()
     timings: Mapping[str, float] = field(default_factory=dict, hash=False)
     trace: tuple[Mapping[str, Any], ...] = field(default=(), hash=False)

@@ -12,7 +12,15 @@ import medrag
 
 PACKAGE = Path(medrag.__file__).parent
 HEAVY = {"torch", "transformers", "sentence_transformers", "llama_index", "faiss", "vllm", "trl"}
-MAY_BE_HEAVY = {"encoding", "indexing", "generation", "verification", "alignment", "ingestion"}
+MAY_BE_HEAVY = {
+    "checkpoints",
+    "encoding",
+    "indexing",
+    "generation",
+    "verification",
+    "alignment",
+    "ingestion",
+}
 # Also slow to import, and needed by few: never at the top of a module.
 SLOW = HEAVY | {"pymupdf", "pydicom", "nibabel", "skimage", "scipy", "rdflib", "obonet", "tantivy"}
 

@@ -8,7 +8,7 @@ A keyword whose annotation is a protocol takes a component of its own.
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 from medrag import protocols
 from medrag.config.place import Place, shown, unknown
@@ -22,6 +22,7 @@ _NESTED: Mapping[Any, str] = {
     protocols.Answerer: "answerer",
     protocols.Generator: "generator",
     protocols.Verifier: "verifier",
+    protocols.Tool: "tool",
 }
 
 
@@ -29,7 +30,7 @@ _NESTED: Mapping[Any, str] = {
 class Plan:
     """A component that can be built: checked, picklable, and built anew by every call.
 
-    `arguments` holds plain values, and plans where a component is nested.
+    `arguments` holds plain values, and plans (or a tuple of them) where components are nested.
     """
 
     protocol: str
@@ -47,14 +48,17 @@ class Plan:
         Raises:
             RecipeError: if the constructor refuses a value.
         """
-        made = {
-            key: value() if isinstance(value, Plan) else value
-            for key, value in self.arguments.items()
-        }
+        made = {key: _built(value) for key, value in self.arguments.items()}
         try:
             return self.constructor()(**made, **given)
         except ValueError as error:
             raise self.place.error(str(error)) from error
+
+
+def _built(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(_built(each) for each in value)
+    return value() if isinstance(value, Plan) else value
 
 
 def planned(protocol: str, spec: Any, place: Place, *, given: frozenset[str] = frozenset()) -> Plan:
@@ -122,7 +126,11 @@ def _argument(value: Any, annotation: Any, place: Place) -> Any:
         return converted(value, annotation, place)
     if value is None and type(None) in get_args(annotation):
         return None
-    return planned(protocol, value, place)
+    if get_origin(annotation) is not tuple:
+        return planned(protocol, value, place)
+    if not isinstance(value, list):
+        raise place.error(f"expected a list of such, got {shown(value)}")
+    return tuple(planned(protocol, each, place.at(at)) for at, each in enumerate(value))
 
 
 def _protocol(annotation: Any) -> str | None:

@@ -60,6 +60,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "cases": "medrag.generation.cases:CasesGenerator",
         "extractive": "medrag.generation.extractive:ExtractiveGenerator",
     },
+    "tool": {},
     "verifier": {
         "judge": "medrag.verification.judge:JudgeVerifier",
         "lexical": "medrag.verification.lexical:LexicalVerifier",

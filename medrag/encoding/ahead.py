@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TypeVar
 
-from medrag.encoding.batching import check_sizes
+from medrag.checkpoints.batching import check_sizes
 
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")

@@ -8,9 +8,10 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from medrag.encoding.batching import Halving, check_sizes
-from medrag.encoding.loading import auto_model, image_processor, pixel_backend
-from medrag.encoding.numerics import Dtype, check_dtype, chosen_dtype, moved, numerics_of
+from medrag.checkpoints.batching import Halving, check_sizes
+from medrag.checkpoints.files import content_name
+from medrag.checkpoints.loading import auto_model, image_processor, pixel_backend
+from medrag.checkpoints.numerics import Dtype, check_dtype, chosen_dtype, moved, numerics_of
 from medrag.encoding.pictures import (
     DPI,
     Inputs,
@@ -23,7 +24,7 @@ from medrag.encoding.pictures import (
 )
 from medrag.encoding.presets import find
 from medrag.encoding.rows import Rows, means
-from medrag.encoding.weights import chosen_folder, content_name
+from medrag.encoding.weights import chosen_folder
 from medrag.errors import RecipeError
 from medrag.extras import require
 from medrag.protocols import Side

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from medrag.checkpoints.files import configuration
 from medrag.encoding.presets import EncoderKind
-from medrag.encoding.weights import configuration
 
 # What open_clip saves beside weights.
 OPEN_CLIP_CONFIG = "open_clip_config.json"

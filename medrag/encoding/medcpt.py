@@ -7,14 +7,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from medrag.encoding.batching import Halving, check_sizes
-from medrag.encoding.loading import auto_model, auto_tokenizer, reading
-from medrag.encoding.numerics import Dtype, check_dtype, chosen_dtype, moved, numerics_of
+from medrag.checkpoints.batching import Halving, check_sizes
+from medrag.checkpoints.files import content_name
+from medrag.checkpoints.loading import auto_model, auto_tokenizer, reading
+from medrag.checkpoints.numerics import Dtype, check_dtype, chosen_dtype, moved, numerics_of
 from medrag.encoding.rows import means
 from medrag.encoding.text.reading import Reader, Window, padded
 from medrag.encoding.text.running import text_batches, text_vectors
 from medrag.encoding.text.texts import Text, passage_texts, question_texts
-from medrag.encoding.weights import chosen_folder, content_name
+from medrag.encoding.weights import chosen_folder
 from medrag.errors import RecipeError
 from medrag.extras import require
 from medrag.protocols import Side

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from medrag.checkpoints.batching import Halving
+from medrag.checkpoints.numerics import chosen_device
 from medrag.encoding.ahead import ahead
-from medrag.encoding.batching import Halving
-from medrag.encoding.numerics import chosen_device
 from medrag.encoding.rows import Rows, different, unit
 from medrag.images import read_image
 from medrag.records import PICTURED, Embeddings, ImageRef, Passage, Question

@@ -5,8 +5,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
+from medrag.checkpoints.files import PACKAGED, holds_weights
 from medrag.encoding.presets import Loads, Preset
-from medrag.encoding.weights import PACKAGED, holds_weights
 from medrag.extras import require
 
 State = Literal["ready", "download", "file", "install", "serve", "wrap"]

@@ -6,13 +6,14 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from medrag.encoding.batching import check_sizes
-from medrag.encoding.numerics import Dtype, check_dtype, numerics_of
+from medrag.checkpoints.batching import check_sizes
+from medrag.checkpoints.files import content_name
+from medrag.checkpoints.numerics import Dtype, check_dtype, numerics_of
 from medrag.encoding.rows import means
 from medrag.encoding.text.running import text_batches, text_vectors
 from medrag.encoding.text.sentence_transformers import TaskModel, load
 from medrag.encoding.text.texts import passage_texts, question_texts
-from medrag.encoding.weights import chosen_folder, content_name
+from medrag.encoding.weights import chosen_folder
 from medrag.protocols import Side
 from medrag.records import Embeddings, Passage, Question
 

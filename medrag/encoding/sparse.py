@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from medrag.encoding.batching import check_sizes
-from medrag.encoding.numerics import Dtype, check_dtype, numerics_of
+from medrag.checkpoints.batching import check_sizes
+from medrag.checkpoints.files import content_name
+from medrag.checkpoints.numerics import Dtype, check_dtype, numerics_of
 from medrag.encoding.rows import different
 from medrag.encoding.text.reading import Window
 from medrag.encoding.text.running import text_batches, through
 from medrag.encoding.text.sentence_transformers import Task, TaskModel, load
 from medrag.encoding.text.texts import Text, passage_texts, question_texts
-from medrag.encoding.weights import chosen_folder, content_name
+from medrag.encoding.weights import chosen_folder
 from medrag.extras import require
 from medrag.protocols import Side
 from medrag.records import Passage, Question, SparseEmbeddings

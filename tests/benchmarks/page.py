@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from medrag.checkpoints.numerics import chosen_dtype
 from medrag.config import Index, build_index
-from medrag.encoding.numerics import chosen_dtype
 from medrag.encoding.page import PageEncoder
 from medrag.extras import require
 from medrag.images import kept_open, read_image

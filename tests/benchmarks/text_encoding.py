@@ -21,8 +21,8 @@ from typing import Any
 
 import numpy as np
 
+from medrag.checkpoints.files import model_folder
 from medrag.encoding.sentence import SentenceEncoder
-from medrag.encoding.weights import model_folder
 from medrag.records import Passage, Source
 from tests.benchmarks.measuring import Row, interleaved, machine, product_rate, ratio, table
 from tests.conftest import DEFAULT_DATA

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from medrag.checkpoints.loading import auto_model, reading
 from medrag.encoding import weights
-from medrag.encoding.loading import auto_model, reading
 from medrag.encoding.weights import chosen_folder, chosen_preset
 from medrag.errors import RecipeError
 

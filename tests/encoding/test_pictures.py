@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from medrag.encoding.batching import Halving
+from medrag.checkpoints.batching import Halving
 from medrag.encoding.pictures import asked_pictures, picture_vectors, pictures_of
 from medrag.errors import InputFileError
 from medrag.images import identified

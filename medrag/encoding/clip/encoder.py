@@ -8,13 +8,13 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from medrag.encoding.batching import Halving, check_sizes
+from medrag.checkpoints.batching import Halving, check_sizes
+from medrag.checkpoints.loading import pixel_backend
+from medrag.checkpoints.numerics import Dtype, check_dtype
 from medrag.encoding.clip.open_clip import OpenClipTowers
 from medrag.encoding.clip.source import ClipSource, clip_source, source_name, tower_name
 from medrag.encoding.clip.towers import Towers
 from medrag.encoding.clip.transformers import TransformersTowers
-from medrag.encoding.loading import pixel_backend
-from medrag.encoding.numerics import Dtype, check_dtype
 from medrag.encoding.pictures import (
     DPI,
     asked_pictures,

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from medrag.checkpoints.files import configuration
+from medrag.checkpoints.loading import check_held, check_words, reading
+from medrag.checkpoints.numerics import Dtype, chosen_device, chosen_dtype, numerics_of
 from medrag.encoding.clip.source import ClipSource, folder_of
 from medrag.encoding.clip.towers import scalar, vectors_of
 from medrag.encoding.kinds import OPEN_CLIP_CONFIG
-from medrag.encoding.loading import check_held, check_words, reading
-from medrag.encoding.numerics import Dtype, chosen_device, chosen_dtype, numerics_of
 from medrag.encoding.pictures import Inputs
-from medrag.encoding.weights import configuration
 from medrag.extras import require
 
 # Length of a text tower that is given by name, as the biomedical ones were trained.

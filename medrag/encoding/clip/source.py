@@ -3,15 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from medrag.checkpoints.files import configuration, configuration_name, content_name, model_folder
 from medrag.encoding.kinds import OPEN_CLIP_CONFIG
 from medrag.encoding.presets import PREFIXES
-from medrag.encoding.weights import (
-    chosen_preset,
-    configuration,
-    configuration_name,
-    content_name,
-    model_folder,
-)
+from medrag.encoding.weights import chosen_preset
 from medrag.errors import RecipeError
 
 

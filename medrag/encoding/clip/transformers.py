@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from medrag.checkpoints.loading import auto_model, auto_tokenizer, image_processor
+from medrag.checkpoints.numerics import Dtype, chosen_dtype, moved, numerics_of
 from medrag.encoding.clip.source import ClipSource
 from medrag.encoding.clip.towers import scalar, vectors_of
-from medrag.encoding.loading import auto_model, auto_tokenizer, image_processor
-from medrag.encoding.numerics import Dtype, chosen_dtype, moved, numerics_of
 from medrag.encoding.pictures import Inputs, prepared_by
 from medrag.errors import RecipeError
 from medrag.extras import require

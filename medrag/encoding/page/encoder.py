@@ -8,9 +8,10 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from medrag.checkpoints.batching import Halving, check_sizes
+from medrag.checkpoints.files import content_name
+from medrag.checkpoints.numerics import Dtype, check_dtype, chosen_device, numerics_of
 from medrag.encoding.ahead import ahead
-from medrag.encoding.batching import Halving, check_sizes
-from medrag.encoding.numerics import Dtype, check_dtype, chosen_device, numerics_of
 from medrag.encoding.page.models import PageModel, image_backend, load_model
 from medrag.encoding.page.patches import PatchGrid, patch_grid
 from medrag.encoding.page.pooling import (
@@ -25,7 +26,7 @@ from medrag.encoding.pictures import different_pictures
 from medrag.encoding.rows import Rows, different
 from medrag.encoding.text.sentence_transformers import Task
 from medrag.encoding.text.texts import Text, passage_texts, question_text, question_texts
-from medrag.encoding.weights import chosen_folder, content_name
+from medrag.encoding.weights import chosen_folder
 from medrag.errors import InputFileError, RecipeError
 from medrag.extras import require
 from medrag.images import kept_open, read_image

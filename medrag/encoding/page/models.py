@@ -6,14 +6,14 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from medrag.checkpoints.files import configuration
+from medrag.checkpoints.loading import check_held, check_words, reading
+from medrag.checkpoints.numerics import Dtype, chosen_dtype
 from medrag.encoding.kinds import PAGE_CLASSES, PROCESSORS, is_multi_vector, reads_pictures
-from medrag.encoding.loading import check_held, check_words, reading
-from medrag.encoding.numerics import Dtype, chosen_dtype
 from medrag.encoding.page.tokens import Prepared, TokenVectors, prepared, stacked, token_vectors
 from medrag.encoding.text.reading import Reader
 from medrag.encoding.text.sentence_transformers import Task, load, prompt_of, token_limit
 from medrag.encoding.text.texts import Text, joined
-from medrag.encoding.weights import configuration
 from medrag.errors import RecipeError
 from medrag.extras import require
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from medrag.encoding.batching import Halving
+from medrag.checkpoints.batching import Halving
 from medrag.extras import require
 
 # Pages of many sizes wait for others of theirs: so many batches of them at most.

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from medrag.encoding.batching import check_sizes
+from medrag.checkpoints.batching import check_sizes
 from medrag.encoding.pictures import (
     DPI,
     asked_pictures,

@@ -6,9 +6,9 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
+from medrag.checkpoints.batching import Halving
+from medrag.checkpoints.numerics import chosen_device
 from medrag.encoding.ahead import ahead
-from medrag.encoding.batching import Halving
-from medrag.encoding.numerics import chosen_device
 from medrag.encoding.rows import Rows, different, repeated, unit
 from medrag.encoding.text.reading import Window
 from medrag.encoding.text.texts import Text

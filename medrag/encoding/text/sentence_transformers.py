@@ -8,12 +8,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from medrag.encoding.batching import Halving
-from medrag.encoding.loading import check_held, check_words, reading
-from medrag.encoding.numerics import Dtype, chosen_device, chosen_dtype
+from medrag.checkpoints.batching import Halving
+from medrag.checkpoints.files import configuration
+from medrag.checkpoints.loading import check_held, check_words, reading
+from medrag.checkpoints.numerics import Dtype, chosen_device, chosen_dtype
 from medrag.encoding.text.reading import ENDLESS, Reader, Window, padded
 from medrag.encoding.text.texts import Text, joined
-from medrag.encoding.weights import configuration
 from medrag.errors import RecipeError
 from medrag.extras import require
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from medrag.encoding.batching import Halving
+from medrag.checkpoints.batching import Halving
 from medrag.encoding.text.sentence_transformers import TaskModel, prompt_of, token_limit
 
 

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from medrag.encoding import weights
-from medrag.encoding.weights import content_name, model_folder
+from medrag.checkpoints import files
+from medrag.checkpoints.files import content_name, model_folder
 from medrag.errors import RecipeError
 
 MINILM = "sentence-transformers/all-MiniLM-L6-v2"
@@ -130,7 +130,7 @@ def test_the_hubs_cache_is_asked_before_the_hub(
         return str(folder)
 
     hub = SimpleNamespace(snapshot_download=snapshot_download)
-    monkeypatch.setattr(weights, "require", lambda _: hub)
+    monkeypatch.setattr(files, "require", lambda _: hub)
     assert model_folder("someone/some-model", "v1") == folder
     assert asked == [("someone/some-model", {"revision": "v1", "local_files_only": True})]
 
@@ -142,7 +142,7 @@ def test_a_cache_that_lacks_the_weights_is_completed(
         return str(tmp_path / "partial" if local_files_only else folder)
 
     monkeypatch.setattr(
-        weights, "require", lambda _: SimpleNamespace(snapshot_download=snapshot_download)
+        files, "require", lambda _: SimpleNamespace(snapshot_download=snapshot_download)
     )
     assert model_folder("someone/some-model") == folder
 
@@ -154,7 +154,7 @@ def test_a_hub_out_of_reach_leads_to_a_folder(monkeypatch: pytest.MonkeyPatch) -
     hub = SimpleNamespace(
         snapshot_download=snapshot_download, errors=SimpleNamespace(HfHubHTTPError=OSError)
     )
-    monkeypatch.setattr(weights, "require", lambda _: hub)
+    monkeypatch.setattr(files, "require", lambda _: hub)
     with pytest.raises(
         RecipeError,
         match=r"someone/some-model.*\(FileNotFoundError: no network\)"

@@ -13,9 +13,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from medrag.encoding.batching import out_of_memory
-from medrag.encoding.numerics import chosen_device
-from medrag.encoding.weights import config_files, weight_files
+from medrag.checkpoints.batching import out_of_memory
+from medrag.checkpoints.files import config_files, weight_files
+from medrag.checkpoints.numerics import chosen_device
 from medrag.errors import MedragError, RecipeError, is_panic
 from medrag.extras import require
 

@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from medrag.encoding.numerics import check_dtype, chosen_device, chosen_dtype, numerics_of
+from medrag.checkpoints.numerics import check_dtype, chosen_device, chosen_dtype, numerics_of
 
 
 def machine(*, amx: bool = False, avx: bool = False, gpu: bool = False) -> SimpleNamespace:

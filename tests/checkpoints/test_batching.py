@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medrag.encoding.batching import Halving, budgeted, check_sizes, out_of_memory
+from medrag.checkpoints.batching import Halving, budgeted, check_sizes, out_of_memory
 
 COSTS = st.lists(st.integers(1, 60), max_size=80)
 

@@ -1,0 +1,1 @@
+"""What loading and running a model of torch takes, whatever it is for."""
