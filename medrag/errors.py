@@ -7,7 +7,8 @@
     ├── IndexFormatError     an index folder is damaged, or of another format or encoder
     │   └── IndexLockedError another process is writing to the index
     ├── RecipeError          a YAML file says something that cannot be built
-    └── EvaluationError      a benchmark's files do not fit together
+    ├── EvaluationError      a benchmark's files do not fit together
+    └── BudgetSpentError     a server would be asked for more than was allowed
 
 A caller's mistake is a `ValueError`; these are for the state of the world. Every message names the
 thing, the value found, the value expected and the way out.
@@ -61,6 +62,10 @@ class RecipeError(MedragError):
 
 class EvaluationError(MedragError):
     """The files of a benchmark are missing or do not fit together."""
+
+
+class BudgetSpentError(MedragError):
+    """What a run may cost is spent. What was answered is kept, and the run can go on later."""
 
 
 def _rebuild_input_error(
