@@ -5,7 +5,7 @@ Whatever meets a model takes a batch; whatever decides takes one question.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from medrag.records import (
     Answer,
@@ -116,6 +116,7 @@ class Generator(Protocol):
     def generate(self, prompts: Sequence[Prompt]) -> list[Generation]: ...
 
 
+@runtime_checkable
 class Limited(Protocol):
     """A generator that says how much it reads, so that a prompt can be made to fit.
 
@@ -143,12 +144,14 @@ class Limited(Protocol):
         ...
 
 
+@runtime_checkable
 class Streaming(Protocol):
     """A generator that can tell a text while it comes; `tell` gets each new piece."""
 
     def stream(self, prompt: Prompt, tell: Callable[[str], None]) -> Generation: ...
 
 
+@runtime_checkable
 class Sampling(Protocol):
     """A generator that can draw several texts of each prompt; equal for an equal seed."""
 
@@ -187,6 +190,15 @@ class Answerer(Protocol):
     def answer(
         self, questions: Sequence[Question], selections: Sequence[Selection]
     ) -> list[Answer]: ...
+
+
+@runtime_checkable
+class StreamingAnswerer(Protocol):
+    """An answerer that can tell the text of one answer while it comes."""
+
+    def stream(
+        self, question: Question, selection: Selection, tell: Callable[[str], None]
+    ) -> Answer: ...
 
 
 class Progress(Protocol):

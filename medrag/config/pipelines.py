@@ -117,6 +117,7 @@ def assembled(plan: PipelineRecipe, index: Index, **options: Any) -> "Pipeline":
         selector=plan.select(),
         answerer=plan.answer(),
         check_key=index.check_key,
+        resolve=index.resolve,
         index=index,
         identity=_identity(plan, index),
         **{**plan.options, **options},

@@ -1,28 +1,17 @@
 """The right half of the flow: retrieve, select, answer."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from time import perf_counter
 from typing import Any
-from uuid import UUID, uuid5
 
-from medrag.codec import to_json
-from medrag.errors import MedragError
-from medrag.identity import load_key, pseudonym
-from medrag.images import asked_parts, hamming, identified
-from medrag.protocols import Answerer, Retriever, Selector
-from medrag.records import Answer, Filter, Hit, ImageRef, Question, QuestionRegion, Selection
-
-# Bits of 64 in which the perceptual hashes of two pictures may differ to be called near-duplicates.
-# Of 285 radiographs, CT, smears and textbook figures, copies at half size or saved anew as JPEG
-# differ in at most 4, copies cropped by 2% at every side in 4 to 6 (median) and at most 12; of
-# 12,000 pairs of different pictures one, a picture printed twice, is nearer than 10.
-NEAR_DUPLICATE_BITS = 8
-
-_NAMESPACE = UUID("6d656472-6167-5a00-8000-000000000003")
+from medrag.answering.pictures import Found, found, restored
+from medrag.identity import load_key
+from medrag.pipeline.guarding import guarded, guards, near_duplicates, violates
+from medrag.pipeline.preparing import prepared
+from medrag.protocols import Answerer, Retriever, Selector, StreamingAnswerer
+from medrag.records import Answer, Filter, Hit, Passage, Question, Selection
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +44,8 @@ class Pipeline:
             first names one.
         check_key: called with the key when a question names a subject or a study; raises if the
             library was built with another, as the guard would then not know its patients.
+        resolve: makes the paths of a passage's images absolute, for a model to look at; None where
+            they are so already.
         index: what the hits come from, for those who draw their pictures; not used here.
         identity: what the answers depend on, as JSON values (recipe, index); not used here.
 
@@ -73,6 +64,7 @@ class Pipeline:
         allow: Filter = Filter(),  # noqa: B008 - frozen
         key: bytes | None = None,
         check_key: Callable[[bytes], None] | None = None,
+        resolve: Callable[[Passage], Passage] | None = None,
         index: Any = None,
         identity: Mapping[str, Any] | None = None,
     ) -> None:
@@ -86,6 +78,7 @@ class Pipeline:
         self.allow = allow
         self.key = key
         self.check_key = check_key
+        self.resolve = resolve
         self.index = index
         self.identity = dict(identity or {})
 
@@ -169,20 +162,59 @@ class Pipeline:
     def answer_selected(self, selected: Sequence[Selected]) -> list[Answer]:
         """Do the second half of `answer_all`: answer from what was selected."""
         clock = _Clock()
+        shown = [self._found(each.selection) for each in selected]
         with clock.stage("answer"):
             answers = self.answerer.answer(
-                [each.question for each in selected], [each.selection for each in selected]
+                [each.question for each in selected], [each.selection for each in shown]
             )
         seconds = clock.shared(len(selected))
         return [
-            replace(
-                answer,
-                excluded=each.excluded,
-                near_duplicates=near_duplicates(answer.question, answer.selection.kept),
-                timings={**each.seconds, **seconds, **answer.timings},
-            )
-            for answer, each in zip(answers, selected, strict=True)
+            self._finished(answer, each, found, seconds)
+            for answer, each, found in zip(answers, selected, shown, strict=True)
         ]
+
+    def stream(
+        self,
+        question: Question,
+        tell: Callable[[str], None],
+        *,
+        allow: Filter | None = None,
+    ) -> Answer:
+        """Answer one question, and tell the text of a model while it comes.
+
+        Args:
+            tell: gets each new piece. Markers that are attached and sentences that are removed
+                afterwards show in the answer alone.
+
+        Raises:
+            MedragError: as `answer_all`.
+        """
+        (each,) = self.select_all([question], allow=allow)
+        clock = _Clock()
+        found = self._found(each.selection)
+        with clock.stage("answer"):
+            if isinstance(self.answerer, StreamingAnswerer):
+                answer = self.answerer.stream(each.question, found.selection, tell)
+            else:
+                (answer,) = self.answerer.answer([each.question], [found.selection])
+                tell(answer.text)
+        return self._finished(answer, each, found, clock.shared(1))
+
+    def _found(self, selection: Selection) -> Found:
+        if self.resolve is None:
+            return Found(selection, selection)
+        return found(selection, self.resolve)
+
+    def _finished(
+        self, answer: Answer, each: Selected, given: Found, seconds: Mapping[str, float]
+    ) -> Answer:
+        answer = restored(answer, given)
+        return replace(
+            answer,
+            excluded=each.excluded,
+            near_duplicates=near_duplicates(answer.question, answer.selection.kept),
+            timings={**each.seconds, **seconds, **answer.timings},
+        )
 
     def _checked_key(self, questions: Sequence[Question]) -> bytes | None:
         """Give the key of pseudonyms, if a question needs one, after the library accepted it."""
@@ -197,7 +229,7 @@ class Pipeline:
         self, questions: Sequence[Question], filters: Sequence[Filter], allowed: Filter
     ) -> dict[int, tuple[Hit, ...]]:
         """Find what the guard removed, by asking again without it where it could remove a hit."""
-        asked = [i for i, wanted in enumerate(filters) if _guards(wanted)]
+        asked = [i for i, wanted in enumerate(filters) if guards(wanted)]
         if not asked:
             return {}
         rankings = self.retriever.retrieve(
@@ -207,80 +239,6 @@ class Pipeline:
             i: tuple(hit for hit in ranking if violates(hit, filters[i]))
             for i, ranking in zip(asked, rankings, strict=True)
         }
-
-
-def prepared(questions: Sequence[Question], key: bytes | None = None) -> list[Question]:
-    """Make questions ready to be asked: images decoded and named, pseudonyms, an id.
-
-    An image that several questions share is decoded once.
-
-    Args:
-        questions: as a person asks them.
-        key: None reads this user's key if any question names a subject or a study.
-
-    Raises:
-        MedragError: if an image cannot be read; names the question and the image.
-    """
-    if key is None and any(question.subject or question.study for question in questions):
-        key = load_key()
-    known: dict[ImageRef, tuple[ImageRef, ...]] = {}
-    ready = []
-    for place, question in enumerate(questions, start=1):
-        shown = [_identified(image, known, question, place) for image in question.images]
-        ready.append(
-            replace(
-                question,
-                images=tuple(part for parts in shown for part in parts),
-                regions=tuple(_moved(each, shown, question, place) for each in question.regions),
-                subject=_pseudonym(question.subject, key, question, place),
-                study=_pseudonym(question.study, key, question, place),
-            )
-        )
-    return [_named(question) for question in ready]
-
-
-def guarded(question: Question, allow: Filter) -> Filter:
-    """Add the guard against leakage: not the question's pictures, study and subject.
-
-    Where `allow` asks for the subject's own passages (a history), subject and pictures are left to
-    it and the current study alone is guarded.
-    """
-    images = {sha for image in question.images for sha in _pixels(image)}
-    subject = {question.subject} if question.subject and not allow.subjects else set()
-    study = {question.study} if question.study else set()
-    return replace(
-        allow,
-        not_images=allow.not_images | images,
-        not_studies=allow.not_studies | study,
-        not_subjects=allow.not_subjects | subject,
-    )
-
-
-def violates(hit: Hit, wanted: Filter) -> bool:
-    """Tell whether the guard of a filter keeps a hit out."""
-    source = hit.passage.source
-    return (
-        source.study in wanted.not_studies
-        or source.subject in wanted.not_subjects
-        or any(image.sha256 in wanted.not_images for image in hit.passage.images)
-    )
-
-
-def near_duplicates(question: Question, hits: Sequence[Hit]) -> tuple[Hit, ...]:
-    """Find the hits with a picture that looks like one of the question's.
-
-    Two pictures are near if their perceptual hashes differ in at most `NEAR_DUPLICATE_BITS` bits.
-    """
-    asked = [i.phash for i in question.images if isinstance(i, ImageRef) and i.phash]
-    return tuple(
-        hit
-        for hit in hits
-        if any(
-            image.phash and hamming(image.phash, phash) <= NEAR_DUPLICATE_BITS
-            for image in hit.passage.images
-            for phash in asked
-        )
-    )
 
 
 class _Clock:
@@ -295,66 +253,3 @@ class _Clock:
 
     def shared(self, n: int) -> Mapping[str, float]:
         return {name: seconds / max(1, n) for name, seconds in self.seconds.items()}
-
-
-def _identified(
-    image: ImageRef | str | Path,
-    known: dict[ImageRef, tuple[ImageRef, ...]],
-    question: Question,
-    place: int,
-) -> tuple[ImageRef, ...]:
-    ref = image if isinstance(image, ImageRef) else ImageRef(path=str(image))
-    ref = replace(ref, path=str(Path(ref.path).expanduser().absolute()))
-    if ref not in known:
-        try:
-            known[ref] = (ref,) if ref.sha256 and ref.phash else asked_parts(ref)
-        except (MedragError, OSError) as error:
-            raise MedragError(f"question {_called(question, place)}: {error}") from error
-    return known[ref]
-
-
-def _moved(
-    region: QuestionRegion, shown: Sequence[Sequence[ImageRef]], question: Question, place: int
-) -> QuestionRegion:
-    """Count the image that a region lies in among the slices of those before it."""
-    if len(shown) > region.image and len(shown[region.image]) > 1:
-        raise MedragError(
-            f"question {_called(question, place)}: a region lies in a scan of several slices; give "
-            "the slice as the image: ImageRef(path, axis=2, slice=N)"
-        )
-    return replace(region, image=sum(map(len, shown[: region.image])))
-
-
-def _pixels(image: ImageRef | str | Path) -> list[str]:
-    """Name the pixels of a picture of a prepared question, and those of the whole of a part."""
-    if not isinstance(image, ImageRef) or image.sha256 is None:
-        return []
-    if image.box is None:
-        return [image.sha256]
-    whole = identified(replace(image, box=None, sha256=None, phash=None))
-    return [image.sha256, *_pixels(whole)]
-
-
-def _called(question: Question, place: int) -> str:
-    return repr(question.id or question.text[:60] or place)
-
-
-def _pseudonym(value: str | None, key: bytes | None, question: Question, place: int) -> str | None:
-    if not value or key is None:
-        return None
-    try:
-        return pseudonym(value, key)
-    except ValueError as error:
-        raise ValueError(f"question {_called(question, place)}: {error}") from error
-
-
-def _named(question: Question) -> Question:
-    if question.id:
-        return question
-    content = json.dumps(to_json(replace(question, images=())), sort_keys=True)
-    pictures = [image.sha256 for image in question.images if isinstance(image, ImageRef)]
-    return replace(question, id=str(uuid5(_NAMESPACE, f"{content}{pictures}")))
-
-
-def _guards(wanted: Filter) -> bool:
-    return bool(wanted.not_images or wanted.not_studies or wanted.not_subjects)

@@ -1,22 +1,17 @@
 """From a question and its selected hits to an answer."""
 
-import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from time import perf_counter
 from uuid import UUID, uuid5
 
-from medrag.errors import MedragError
+from medrag.answering.outcomes import outcomes
 from medrag.prompting.citation import cite
 from medrag.prompting.templates import build_prompt
 from medrag.protocols import Generator, Verifier
 from medrag.records import Answer, Generation, Prompt, Question, Selection
 
 _NAMESPACE = UUID("6d656472-6167-5a00-8000-000000000002")
-# What a generator may meet in one prompt; a TypeError is a bug and is let through.
-_FAILURES = (MedragError, OSError, RuntimeError, ValueError, LookupError, ArithmeticError)
-
-logger = logging.getLogger(__name__)
 
 
 class OnePassAnswerer:
@@ -53,11 +48,11 @@ class OnePassAnswerer:
         started = perf_counter()
         prompts = [build_prompt(q, s) for q, s in zip(questions, selections, strict=True)]
         prompted = perf_counter()
-        outcomes = self._generate(prompts)
+        made = outcomes(self.generator, prompts)
         generated = perf_counter()
         answers = [
             self._answer(prompt, selection, outcome)
-            for prompt, selection, outcome in zip(prompts, selections, outcomes, strict=True)
+            for prompt, selection, outcome in zip(prompts, selections, made, strict=True)
         ]
         cited = perf_counter()
         if self.verifier is not None:
@@ -66,23 +61,6 @@ class OnePassAnswerer:
         stages |= {"cite": cited - generated, "verify": perf_counter() - cited}
         shared = {name: seconds / max(1, len(answers)) for name, seconds in stages.items()}
         return [_timed(answer, shared) for answer in answers]
-
-    def _generate(self, prompts: Sequence[Prompt]) -> list[Generation | Exception]:
-        try:
-            return list(self._checked(prompts))
-        except _FAILURES as error:
-            if len(prompts) == 1:
-                logger.warning("the generator failed on one prompt: %s", error)
-                return [error]
-        return [outcome for prompt in prompts for outcome in self._generate([prompt])]
-
-    def _checked(self, prompts: Sequence[Prompt]) -> list[Generation]:
-        generations = self.generator.generate(prompts)
-        if len(generations) != len(prompts):
-            raise ValueError(
-                f"{self.generator.name} gave {len(generations)} texts for {len(prompts)} prompts"
-            )
-        return generations
 
     def _answer(
         self, prompt: Prompt, selection: Selection, outcome: Generation | Exception

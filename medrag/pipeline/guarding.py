@@ -1,0 +1,72 @@
+"""The guard against leakage: what a question must not see of its own picture and patient."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from medrag.images import hamming, identified
+from medrag.records import Filter, Hit, ImageRef, Question
+
+# Bits of 64 in which the perceptual hashes of two pictures may differ to be called near-duplicates.
+# Of 285 radiographs, CT, smears and textbook figures, copies at half size or saved anew as JPEG
+# differ in at most 4, copies cropped by 2% at every side in 4 to 6 (median) and at most 12; of
+# 12,000 pairs of different pictures one, a picture printed twice, is nearer than 10.
+NEAR_DUPLICATE_BITS = 8
+
+
+def guarded(question: Question, allow: Filter) -> Filter:
+    """Add the guard against leakage: not the question's pictures, study and subject.
+
+    Where `allow` asks for the subject's own passages (a history), subject and pictures are left to
+    it and the current study alone is guarded.
+    """
+    images = {sha for image in question.images for sha in _pixels(image)}
+    subject = {question.subject} if question.subject and not allow.subjects else set()
+    study = {question.study} if question.study else set()
+    return replace(
+        allow,
+        not_images=allow.not_images | images,
+        not_studies=allow.not_studies | study,
+        not_subjects=allow.not_subjects | subject,
+    )
+
+
+def violates(hit: Hit, wanted: Filter) -> bool:
+    """Tell whether the guard of a filter keeps a hit out."""
+    source = hit.passage.source
+    return (
+        source.study in wanted.not_studies
+        or source.subject in wanted.not_subjects
+        or any(image.sha256 in wanted.not_images for image in hit.passage.images)
+    )
+
+
+def near_duplicates(question: Question, hits: Sequence[Hit]) -> tuple[Hit, ...]:
+    """Find the hits with a picture that looks like one of the question's.
+
+    Two pictures are near if their perceptual hashes differ in at most `NEAR_DUPLICATE_BITS` bits.
+    """
+    asked = [i.phash for i in question.images if isinstance(i, ImageRef) and i.phash]
+    return tuple(
+        hit
+        for hit in hits
+        if any(
+            image.phash and hamming(image.phash, phash) <= NEAR_DUPLICATE_BITS
+            for image in hit.passage.images
+            for phash in asked
+        )
+    )
+
+
+def guards(wanted: Filter) -> bool:
+    return bool(wanted.not_images or wanted.not_studies or wanted.not_subjects)
+
+
+def _pixels(image: ImageRef | str | Path) -> list[str]:
+    """Name the pixels of a picture of a prepared question, and those of the whole of a part."""
+    if not isinstance(image, ImageRef) or image.sha256 is None:
+        return []
+    if image.box is None:
+        return [image.sha256]
+    whole = identified(replace(image, box=None, sha256=None, phash=None))
+    return [image.sha256, *_pixels(whole)]

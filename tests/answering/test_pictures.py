@@ -1,0 +1,106 @@
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from medrag.answering import OnePassAnswerer
+from medrag.images import resolved
+from medrag.pipeline import Pipeline
+from medrag.records import (
+    Filter,
+    Generation,
+    Hit,
+    ImageRef,
+    Omission,
+    Passage,
+    Prompt,
+    Question,
+    Source,
+)
+from medrag.selection.top_k import TopKSelector
+
+
+class Looks:
+    """A model that names the files that it is shown."""
+
+    name = "looks"
+
+    def generate(self, prompts: Sequence[Prompt]) -> list[Generation]:
+        shown = [[p.path for p in prompt.parts if isinstance(p, ImageRef)] for prompt in prompts]
+        return [Generation(f"{' '.join(paths)} [1].") for paths in shown]
+
+
+class Shelf:
+    def __init__(self, *passages: Passage) -> None:
+        self.passages = passages
+
+    def retrieve(
+        self, questions: Sequence[Question], k: int, filters: Sequence[Filter]
+    ) -> list[list[Hit]]:
+        hits = [Hit(each, 1 / rank, rank) for rank, each in enumerate(self.passages, start=1)]
+        return [hits[:k] for _ in questions]
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Path:
+    root = tmp_path / "library"
+    root.mkdir()
+    Image.fromarray(np.zeros((4, 4, 3), dtype=np.uint8)).save(root / "here.png")
+    return root
+
+
+def passage(*paths: str) -> Passage:
+    images = tuple(ImageRef(path) for path in paths)
+    return Passage("p1", "image", "A picture.", Source("c", "d", "0"), images)
+
+
+def pipeline(root: Path, *passages: Passage) -> Pipeline:
+    return Pipeline(
+        retriever=Shelf(*passages),
+        selector=TopKSelector(k=3),
+        answerer=OnePassAnswerer(generator=Looks()),
+        resolve=lambda each: resolved(each, root),
+    )
+
+
+def test_a_model_is_shown_pictures_by_absolute_paths_and_the_answer_names_none(
+    library: Path,
+) -> None:
+    stored = passage("here.png")
+    answer = pipeline(library, stored).answer(Question(text="What is it?"))
+    assert answer.text.startswith(str(library / "here.png"))
+    assert answer.citations[0].passage == stored
+    assert answer.selection.kept[0].passage == stored
+    assert stored.images[0] in answer.prompt
+    assert answer.left_out == ()
+
+
+def test_a_picture_that_is_gone_is_told_and_leaves_the_words_of_its_passage(library: Path) -> None:
+    answer = pipeline(library, passage("gone.png", "here.png")).answer(Question(text="What?"))
+    assert answer.text == f"{library / 'here.png'} [1]."
+    assert answer.left_out == (Omission(1, "image", "gone.png is not on this machine"),)
+    assert [image.path for image in answer.selection.kept[0].passage.images] == [
+        "gone.png", "here.png",
+    ]  # fmt: skip
+
+
+def test_a_picture_outside_its_library_is_not_shown(library: Path) -> None:
+    (library.parent / "secret.png").write_bytes((library / "here.png").read_bytes())
+    answer = pipeline(library, passage("../secret.png")).answer(Question(text="What?"))
+    assert "secret" not in answer.text
+    assert answer.left_out[0].kind == "image"
+
+
+def test_a_pipeline_whose_answerer_cannot_stream_tells_the_whole_text(library: Path) -> None:
+    class Plain:
+        def answer(self, questions: Sequence[Question], selections: Sequence[object]) -> list:
+            return OnePassAnswerer(generator=Looks()).answer(questions, selections)
+
+    told: list[str] = []
+    built = pipeline(library, passage("here.png"))
+    built.answerer = Plain()
+    answer = built.stream(Question(text="What is it?"), told.append)
+    assert "".join(told) == answer.text
+    assert {"retrieve", "select", "answer", "generate"} <= set(answer.timings)
