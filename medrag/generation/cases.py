@@ -64,6 +64,9 @@ class CasesGenerator:
         near: cases of a picture less similar than this, in [0, 1], have no vote. The default fits
             the weightless descriptor: a fundus photograph is at 0.72 to the nearest radiograph, a
             chest film at 0.87 to the nearest CT slice.
+        words_alone: let the words of questions decide, whatever their pictures. By default a case
+            whose picture was not compared to that of the question has no vote, as where the index
+            has no image channel.
         doubt: weight of no answer at all; the larger, the less sure of few votes.
         max_cited: cases of the winner that are cited at most, the heaviest.
         quote: tell the heaviest case of the winner in a sentence of its own.
@@ -82,6 +85,7 @@ class CasesGenerator:
         picture_power: float = PICTURE_POWER,
         min_share: float = 0.2,
         near: float = 0.8,
+        words_alone: bool = False,
         doubt: float = 0.05,
         max_cited: int = 5,
         quote: bool = False,
@@ -98,6 +102,7 @@ class CasesGenerator:
         self.picture_power = picture_power
         self.min_share = min_share
         self.near = near
+        self.words_alone = words_alone
         self.doubt = doubt
         self.max_cited = max_cited
         self.quote = quote
@@ -130,9 +135,7 @@ class CasesGenerator:
         """Collect the votes, heaviest first."""
         language = language_of_prompt(prompt)
         ballot = ballot_of(prompt.question, language)
-        by_picture = bool(prompt.question.images) and any(
-            closeness(hit) is not None for hit in prompt.evidence
-        )
+        by_picture = bool(prompt.question.images) and not self.words_alone
         votes = []
         for marker, hit in enumerate(prompt.evidence, start=1):
             choice = ballot(_answer(hit))

@@ -164,6 +164,12 @@ def test_without_a_picture_in_question_words_alone_decide() -> None:
     assert answer(prompt(HEART, *hits, pictured=False)).text == "Yes [1, 2]."
 
 
+def test_cases_whose_pictures_nobody_compared_vote_only_where_words_are_to_decide() -> None:
+    hits = [case(HEART, "yes", close=None), case(HEART, "yes", close=None)]
+    assert answer(prompt(HEART, *hits)).abstained
+    assert answer(prompt(HEART, *hits), words_alone=True).text == "Yes [1, 2]."
+
+
 def test_only_the_heaviest_cases_are_cited() -> None:
     hits = [case(HEART, "no", close) for close in (0.9, 0.99, 0.95)]
     assert answer(prompt(HEART, *hits), max_cited=2).text == "No [2, 3]."

@@ -152,7 +152,7 @@ def test_a_similarity_breaks_ties_that_words_leave() -> None:
         )
 
     asked = prompt(
-        Question(text="Which bug causes fever?", options=("virus A", "virus B")),
+        Question(text="Which causes fever?", options=("virus A", "virus B")),
         "One virus causes fever in the body.",
     )
     generator = ExtractiveGenerator(similarity=alike)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from medrag.generation.extractive.evidence import Pool, Similarity, Unit, matches
 from medrag.generation.extractive.naming import aboutness
+from medrag.generation.extractive.open_question import asked_stems
 from medrag.language import stems
 from medrag.records import Question
 
@@ -111,6 +112,26 @@ def chosen(question: Question, scores: Sequence[OptionScore]) -> OptionScore:
     others = sorted(scores, key=lambda one: -one.score)
     supports = [unit for one in others if one is not least for unit in one.supports[:1]]
     return replace(least, supports=tuple(supports))
+
+
+def words_to_hold(question: Question, best: OptionScore, language: str) -> frozenset[str]:
+    """List the stems of a question and of the option chosen, which evidence is to hold."""
+    own = frozenset(stems(question.options[best.option], language))
+    return asked_stems(question.text, language) | own
+
+
+def held(words: frozenset[str], supports: Sequence[Unit]) -> float:
+    """Give the share of some words that a sentence and its passage hold, on average, at best.
+
+    Returns:
+        In [0, 1]; 0 without a sentence, 1 without words.
+    """
+    if not supports or not words:
+        return float(bool(supports))
+    return max(
+        (len(words & unit.around) + len(words & frozenset(unit.stems))) / (2 * len(words))
+        for unit in supports
+    )
 
 
 def _around(asked: frozenset[str], pool: Pool) -> Scores:

@@ -36,10 +36,15 @@ class ExtractiveGenerator:
     Args:
         max_sentences: quoted at most.
         min_coverage: an open question is answered only if the best sentence holds this share of
-            its words, those that only its passage holds counted at half; a multiple-choice question
-            only if the passage of a sentence that supports an option holds this share.
+            its words, those that only its passage holds counted at half.
         max_missing: an open question is answered only if no more than this share of its words
             stands in no passage of the evidence.
+        min_held: a multiple-choice question is answered only if a sentence that supports the option
+            and its passage hold this share of the words of question and option, on average. With
+            the next one it keeps still on 95% of a textbook's questions where the evidence was
+            drawn at random, and on 15% where it is the right module.
+        max_choice_missing: and only if no more than this share of them stands in no passage of the
+            evidence.
         near: cases, reports and captions of a picture that is less similar to the question's than
             this, in [0, 1], are no evidence. The default fits the weightless descriptor: the
             nearest picture of another VQA-RAD image was at 0.90 or more for each of 40, of a
@@ -57,18 +62,28 @@ class ExtractiveGenerator:
         max_sentences: int = 3,
         min_coverage: float = 0.4,
         max_missing: float = 0.25,
+        min_held: float = 0.43,
+        max_choice_missing: float = 0.4,
         near: float = 0.88,
         similarity: Similarity | None = None,
     ) -> None:
         if max_sentences < 1:
             raise ValueError(f"max_sentences must be at least 1, got {max_sentences}")
-        shares = {"min_coverage": min_coverage, "max_missing": max_missing, "near": near}
+        shares = {
+            "min_coverage": min_coverage,
+            "max_missing": max_missing,
+            "min_held": min_held,
+            "max_choice_missing": max_choice_missing,
+            "near": near,
+        }
         for name, share in shares.items():
             if not 0 <= share <= 1:
                 raise ValueError(f"{name} must be in [0, 1], got {share}")
         self.max_sentences = max_sentences
         self.min_coverage = min_coverage
         self.max_missing = max_missing
+        self.min_held = min_held
+        self.max_choice_missing = max_choice_missing
         self.near = near
         self.similarity = similarity
 
@@ -104,9 +119,10 @@ class ExtractiveGenerator:
         best = choice.chosen(question, scores)
         others = [one.score for one in scores if one is not best]
         support = best.supports
-        asked = open_question.asked_stems(question.text, pool.language)
-        about = max((open_question.share_around(asked, unit) for unit in support), default=-1.0)
-        if about < self.min_coverage:
+        words = choice.words_to_hold(question, best, pool.language)
+        if choice.held(words, support) < self.min_held or (
+            open_question.missing(words, pool) > self.max_choice_missing
+        ):
             return _abstention()
         letter = chr(ord("A") + best.option)
         option = one_line(question.options[best.option]).rstrip(" .")

@@ -18,7 +18,10 @@ _ASKING = (
     "following mean meaning term called happen happens important function role difference example "
     "examples reason reasons main least three two several work works cause causes kind kinds type "
     "types sort sorts use used many much long often show shows shown see seen image images picture "
-    "pictures film scan disease diseases disorder condition differ different another found find"
+    "pictures film scan disease diseases disorder condition differ different another found find "
+    "statement statements true correct correctly best likely describes describing occur occurs "
+    "occurring result results each both regarding referred known primarily primary major common "
+    "commonly typically usually during all considered"
 )
 # How a question asks for a kind of sentence, by which of its words, and how a sentence shows that
 # it is of that kind. English only: where no cue is known, none counts.
