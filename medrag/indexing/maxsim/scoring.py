@@ -275,7 +275,8 @@ def _product(asked: Copy) -> Callable[[NDArray[Any]], NDArray[Any]]:
 
         return multiply
     torch = require("torch")
-    there = as_tensor(codes, kind).t().contiguous()
+    # Written anew: of a single row, a view has strides that torch's product of integers misreads.
+    there = as_tensor(codes.T.copy(), kind)
     if kind == "int8":
         # The one product of integers that torch has; it has no public name.
         integers = torch._int_mm  # noqa: SLF001

@@ -36,8 +36,9 @@ def by_products(
 
     torch = require("torch")
     coded, asked = _coded(questions)
-    # Copied, since the library would copy it for each tile.
-    columns = torch.from_numpy(coded).T.contiguous()
+    # Copied, since the library would copy it for each tile. By NumPy: a view of a single row has
+    # strides that torch's product of integers misreads.
+    columns = torch.from_numpy(coded.T.copy())
 
     def work(tiles: Iterator[_Tile]) -> list[Candidates]:
         found = Found(len(questions), k)
