@@ -146,7 +146,11 @@ class Limited(Protocol):
 
 @runtime_checkable
 class Streaming(Protocol):
-    """A generator that can tell a text while it comes; `tell` gets each new piece."""
+    """A generator that can tell a text while it comes; `tell` gets each new piece.
+
+    Where what comes takes back what was told (a broken stream that came anew, a call of a tool),
+    `RESTARTED` of `medrag.generation.remote` is told, and then the text from its first word.
+    """
 
     def stream(self, prompt: Prompt, tell: Callable[[str], None]) -> Generation: ...
 
@@ -162,7 +166,10 @@ class Tool(Protocol):
     """Something that a model may ask for by name: a crop, a grounder, an expert network.
 
     `about` tells the model in a line or two what it does and which arguments it takes. Images are
-    those that the model was shown, in order; those that arguments name count from 1.
+    those that the model may look at: the question's first, then those of the evidence, then those
+    that tools gave; those that arguments name count from 1. Regions of a result count the pixels of
+    the image that they lie in, by its place from 0. A tool whose result depends on weights or
+    settings names them in a property `identity`.
     """
 
     @property

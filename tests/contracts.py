@@ -1,13 +1,17 @@
 """What every implementation of a protocol must do, whatever it is made of."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
+from medrag.codec import to_json
+from medrag.images import read_image
 from medrag.prompting.citation import cite
-from medrag.protocols import Channel, Encoder, Generator, Side
-from medrag.records import Filter, Passage, Prompt, Question, ScoredRow
+from medrag.protocols import Channel, Encoder, Generator, Side, Tool
+from medrag.records import Filter, ImageRef, Passage, Prompt, Question, ScoredRow, ToolResult
 
 
 def check_channel(
@@ -129,3 +133,39 @@ def check_generator(generator: Generator, prompts: Sequence[Prompt]) -> None:
         assert not (generation.abstained and cited.citations)
     alone = [generator.generate([prompt])[0] for prompt in prompts]
     assert [one.text for one in alone] == [one.text for one in generations]
+
+
+def check_tool(
+    tool: Tool,
+    images: Sequence[ImageRef],
+    *,
+    right: Sequence[Mapping[str, Any]],
+    wrong: Sequence[Mapping[str, Any]],
+) -> None:
+    """Check a tool: what it gives can be shown, and what makes no sense is refused.
+
+    Args:
+        images: that it is given; absolute paths.
+        right: arguments that it takes.
+        wrong: arguments that it refuses.
+    """
+    assert tool.name.strip()
+    assert not any(letter.isspace() or letter in '"{}<>' for letter in tool.name)
+    assert tool.about.strip()
+    assert "\n\n" not in tool.about
+    sizes = [read_image(image).shape[:2] for image in images]
+    for arguments in right:
+        result = tool.call(arguments, images)
+        assert isinstance(result, ToolResult)
+        assert result.text.strip() or result.images
+        for image in result.images:
+            assert read_image(image).size
+        for region in result.regions:
+            height, width = sizes[region.image]
+            x0, y0, x1, y1 = region.box or (0, 0, 1, 1)
+            assert 0 <= x0 < x1 <= width
+            assert 0 <= y0 < y1 <= height
+        assert to_json(tool.call(arguments, images)) == to_json(result)
+    for arguments in wrong:
+        with pytest.raises(ValueError, match=r"\w"):
+            tool.call(arguments, images)

@@ -4,7 +4,9 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
@@ -32,8 +34,29 @@ class Request(NamedTuple):
     body: dict[str, Any]
 
 
+class Pieces(NamedTuple):
+    """A body that is sent piece by piece, of a length that is not told.
+
+    `pause`: seconds before each piece; `drop`: end the connection without the end of the body.
+    """
+
+    pieces: Sequence[bytes]
+    pause: float = 0.0
+    drop: bool = False
+
+
+class Cut(NamedTuple):
+    """A body of which the connection ends after so many bytes; all of its length is told."""
+
+    content: bytes
+    after: int
+
+
 class Server:
-    """A server of JSON; `answer` takes a request and the number of those before it."""
+    """A server of JSON; `answer` takes a request and the number of those before it.
+
+    The value that it gives is sent as JSON, or as it is: bytes, `Pieces`, `Cut`.
+    """
 
     def __init__(self, answer: Callable[[Request, int], Answer]) -> None:
         self.answer = answer
@@ -49,13 +72,29 @@ class Server:
                     number = len(server.requests)
                     server.requests.append(request)
                 status, headers, value = server.answer(request, number)
-                content = value if isinstance(value, bytes) else json.dumps(value).encode()
-                self.send_response(status)
-                for name, each in headers.items():
-                    self.send_header(name, each)
-                self.send_header("Content-Length", str(len(content)))
+                # Whoever has heard enough hangs up.
+                with suppress(OSError):
+                    self.send_response(status)
+                    for name, each in headers.items():
+                        self.send_header(name, each)
+                    self._send(value)
+
+            def _send(self, value: Any) -> None:
+                if isinstance(value, Pieces):
+                    self.send_header("Transfer-Encoding", "chunked")
+                    self.end_headers()
+                    for each in value.pieces:
+                        time.sleep(value.pause)
+                        self.wfile.write(b"%x\r\n%b\r\n" % (len(each), each))
+                    if not value.drop:
+                        self.wfile.write(b"0\r\n\r\n")
+                    return
+                if not isinstance(value, bytes | Cut):
+                    value = json.dumps(value).encode()
+                whole = value.content if isinstance(value, Cut) else value
+                self.send_header("Content-Length", str(len(whole)))
                 self.end_headers()
-                self.wfile.write(content)
+                self.wfile.write(whole[: value.after] if isinstance(value, Cut) else whole)
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -69,6 +108,67 @@ class Server:
         self._http.shutdown()
         self._http.server_close()
         self._thread.join()
+
+
+def forwarding(url: str) -> Callable[[Request, int], Answer]:
+    """Answer as another server does: what stands before it may then make faults of its own."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+    def answer(request: Request, number: int) -> Answer:
+        asked = urllib.request.Request(  # noqa: S310 - a server of the test
+            url + request.path,
+            data=json.dumps(request.body).encode(),
+            headers={"Content-Type": "application/json"},
+        )
+        try:
+            with opener.open(asked, timeout=300) as response:
+                kind = {"Content-Type": response.headers.get("Content-Type", "")}
+                return response.status, kind, response.read()
+        except urllib.error.HTTPError as error:
+            return error.code, {}, error.read()
+
+    return answer
+
+
+FAULTS = ("busy", "error", "drop", "junk", "empty", "strange", "slow")
+
+
+def faulty(
+    answer: Callable[[Request, int], Answer], faults: Sequence[str | None]
+) -> Callable[[Request, int], Answer]:
+    """Answer like another server, but for faults: the first request meets the first, and so on.
+
+    "busy": 429 with Retry-After; "error": 500; "drop": the connection ends in the middle; "junk":
+    bytes that are neither JSON nor events; "empty": no choices; "strange": JSON of another shape;
+    "slow": the answer byte by byte. None: no fault.
+    """
+
+    def one(request: Request, number: int) -> Answer:
+        fault = faults[number] if number < len(faults) else None
+        if fault == "busy":
+            return 429, {"Retry-After": "0.01"}, {"error": {"message": "too many requests"}}
+        if fault == "error":
+            return 500, {}, b"<html>Internal error</html>"
+        status, headers, value = answer(request, number)
+        whole = _content(value)
+        made: dict[str | None, Any] = {
+            "drop": Cut(whole, len(whole) // 2),
+            "junk": b"\xff\xfe{]" + whole[:20],
+            "empty": {"object": "chat.completion", "choices": []},
+            "strange": [{"choices": 7}],
+            "slow": Pieces([bytes([each]) for each in whole], 0.0002),
+        }
+        if fault in ("empty", "strange"):
+            headers = {"Content-Type": "application/json"}
+        return status, headers, made.get(fault, value)
+
+    return one
+
+
+def _content(value: Any) -> bytes:
+    if isinstance(value, Pieces):
+        return b"".join(value.pieces)
+    return value if isinstance(value, bytes) else json.dumps(value).encode()
 
 
 class Dripping(threading.Thread):

@@ -20,6 +20,8 @@ MAY_BE_HEAVY = {
     "verification",
     "alignment",
     "ingestion",
+    "integrations",
+    "tools",
 }
 # Also slow to import, and needed by few: never at the top of a module.
 SLOW = HEAVY | {"pymupdf", "pydicom", "nibabel", "skimage", "scipy", "rdflib", "obonet", "tantivy"}

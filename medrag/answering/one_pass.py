@@ -1,17 +1,40 @@
-"""From a question and its selected hits to an answer."""
+"""The answerer of most pipelines: prompt, generate, cite, verify, and mend what does not hold."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from time import perf_counter
+from typing import Any, Literal, get_args
 from uuid import UUID, uuid5
 
-from medrag.answering.outcomes import outcomes
+from medrag.answering.outcomes import FAILURES, outcomes
+from medrag.prompting import load_template
 from medrag.prompting.citation import cite
-from medrag.prompting.templates import build_prompt
-from medrag.protocols import Generator, Verifier
-from medrag.records import Answer, Generation, Prompt, Question, Selection
+from medrag.prompting.fitting import Fitted, fit, limits_of
+from medrag.protocols import Generator, Sampling, Streaming, Verifier
+from medrag.records import Answer, Generation, Prompt, Question, Selection, Usage
+from medrag.verification.attaching import attached
+from medrag.verification.confidence import signals
+from medrag.verification.revising import failed, redo_prompt, removed
+
+Unsupported = Literal["flag", "remove", "redo"]
 
 _NAMESPACE = UUID("6d656472-6167-5a00-8000-000000000002")
+# The share of a claim's words, by weight, that a sentence must have to lend it its marker.
+_LEAST = 0.6
+# A place in a picture, which must not be read as markers.
+_PLACE = re.compile(r"[\[(]\s*-?\d+(?:\.\d+)?(?:\s*,\s*-?\d+(?:\.\d+)?){1,3}\s*[\])]")
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A prompt and what became of it; `outcome` is an error where either could not be made."""
+
+    question: Question
+    selection: Selection
+    fitted: Fitted | None
+    outcome: Generation | Exception
+    samples: tuple[Generation, ...] = ()
 
 
 class OnePassAnswerer:
@@ -23,11 +46,47 @@ class OnePassAnswerer:
     Args:
         generator: writes the texts.
         verifier: says which claims their evidence supports; None leaves them "unchecked".
+        template: of the prompts, by its name or as a file; None chooses by the question.
+        attach: give a claim that came without a marker that of the evidence sentence that supports
+            it best. Left out for generators without weights, which cite all they say.
+        unsupported: what becomes of claims that are unsupported or contradicted: "flag" says so in
+            `Answer.claims`; "remove" takes them out; "redo" has the model write once more, told
+            what did not hold, and then takes out what still does not.
+        samples: further texts to draw for each prompt; how far they agree is a signal of
+            confidence.
+
+    Raises:
+        ValueError: if a setting is out of range, needs a verifier that is not there, or asks for
+            samples of a generator that cannot draw them.
+        RecipeError: if the template cannot be read.
     """
 
-    def __init__(self, *, generator: Generator, verifier: Verifier | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        generator: Generator,
+        verifier: Verifier | None = None,
+        template: str | None = None,
+        attach: bool = True,
+        unsupported: Unsupported = "flag",
+        samples: int = 0,
+    ) -> None:
+        if unsupported not in get_args(Unsupported):
+            raise ValueError(f"unsupported must be flag, remove or redo, got {unsupported!r}")
+        if unsupported != "flag" and verifier is None:
+            raise ValueError(f"unsupported: {unsupported} needs a verifier, which tells them")
+        if template is not None:
+            load_template(template)
+        if samples < 0:
+            raise ValueError(f"samples must be at least 0, got {samples}")
+        if samples and not isinstance(generator, Sampling):
+            raise ValueError(f"{generator.name} cannot draw samples; leave them out")
         self.generator = generator
         self.verifier = verifier
+        self.template = template
+        self.attach = attach and bool(getattr(generator, "looks", True))
+        self.unsupported = unsupported
+        self.samples = samples
 
     def answer(
         self, questions: Sequence[Question], selections: Sequence[Selection]
@@ -36,74 +95,221 @@ class OnePassAnswerer:
 
         Returns:
             One answer per question, in order. `Answer.timings` holds seconds for "prompt",
-            "generate", "cite" and "verify": the batch's time shared equally by its questions.
+            "generate", "cite" and "verify", and "redo" where that was asked for: the batch's time
+            shared equally by its questions.
 
         Raises:
             ValueError: if questions and selections differ in number.
+            BudgetSpentError: if the generator may ask its server no more.
         """
         if len(questions) != len(selections):
             raise ValueError(
                 f"{len(questions)} questions need as many selections, got {len(selections)}"
             )
-        started = perf_counter()
-        prompts = [build_prompt(q, s) for q, s in zip(questions, selections, strict=True)]
-        prompted = perf_counter()
-        made = outcomes(self.generator, prompts)
-        generated = perf_counter()
-        answers = [
-            self._answer(prompt, selection, outcome)
-            for prompt, selection, outcome in zip(prompts, selections, made, strict=True)
+        clock = _Clock()
+        prompts = [self._fitted(q, s) for q, s in zip(questions, selections, strict=True)]
+        clock.lap("prompt")
+        made = iter(
+            outcomes(self.generator, [each.prompt for each in prompts if isinstance(each, Fitted)])
+        )
+        drafts = [
+            _Draft(q, s, each, next(made)) if isinstance(each, Fitted) else _Draft(q, s, None, each)
+            for q, s, each in zip(questions, selections, prompts, strict=True)
         ]
-        cited = perf_counter()
-        if self.verifier is not None:
-            answers = self.verifier.verify(answers)
-        stages = {"prompt": prompted - started, "generate": generated - prompted}
-        stages |= {"cite": cited - generated, "verify": perf_counter() - cited}
-        shared = {name: seconds / max(1, len(answers)) for name, seconds in stages.items()}
-        return [_timed(answer, shared) for answer in answers]
+        drafts = self._sampled(drafts)
+        clock.lap("generate")
+        return self._grounded(drafts, clock)
 
-    def _answer(
-        self, prompt: Prompt, selection: Selection, outcome: Generation | Exception
+    def stream(
+        self, question: Question, selection: Selection, tell: Callable[[str], None]
     ) -> Answer:
-        named = answer_id(prompt, self.generator.name)
-        if isinstance(outcome, Exception):
-            message = f"{self.generator.name} failed: {type(outcome).__name__}: {outcome}"
-            return Answer(
-                prompt.question,
-                text="",
-                id=named,
-                selection=selection,
-                error=message,
-                model=self.generator.name,
-                prompt=prompt.parts,
-            )
-        cited = cite(outcome.text, prompt)
-        return Answer(
-            prompt.question,
-            text=outcome.text,
-            id=named,
+        """Answer one question, and tell the model's text while it comes.
+
+        Markers that are attached and claims that are removed or written anew show in the answer
+        alone.
+        """
+        clock = _Clock()
+        fitted = self._fitted(question, selection)
+        clock.lap("prompt")
+        if isinstance(fitted, Exception):
+            draft = _Draft(question, selection, None, fitted)
+        else:
+            draft = _Draft(question, selection, fitted, self._told(fitted.prompt, tell))
+        drafts = self._sampled([draft])
+        clock.lap("generate")
+        (answer,) = self._grounded(drafts, clock)
+        return answer
+
+    def _fitted(self, question: Question, selection: Selection) -> Fitted | Exception:
+        limits = limits_of(self.generator)
+        try:
+            return fit(question, selection, template=self.template, generator=limits)
+        except FAILURES as error:
+            return error
+
+    def _told(self, prompt: Prompt, tell: Callable[[str], None]) -> Generation | Exception:
+        if isinstance(self.generator, Streaming):
+            try:
+                return self.generator.stream(prompt, tell)
+            except FAILURES as error:
+                return error
+        (made,) = outcomes(self.generator, [prompt])
+        if isinstance(made, Generation):
+            tell(made.text)
+        return made
+
+    def _sampled(self, drafts: Sequence[_Draft]) -> list[_Draft]:
+        """Draw further texts of the prompts that were answered."""
+        wanted = [each.fitted for each in drafts if isinstance(each.outcome, Generation)]
+        if not (self.samples and wanted and isinstance(self.generator, Sampling)):
+            return list(drafts)
+        prompts = [each.prompt for each in wanted if each is not None]
+        drawn = iter(self.generator.sample(prompts, self.samples))
+        return [
+            replace(each, samples=tuple(next(drawn)))
+            if isinstance(each.outcome, Generation)
+            else each
+            for each in drafts
+        ]
+
+    def _grounded(self, drafts: Sequence[_Draft], clock: "_Clock") -> list[Answer]:
+        """Write answers, check their claims, and mend them as the settings say."""
+        answers = [self._written(draft) for draft in drafts]
+        clock.lap("cite")
+        answers = self._verified(answers)
+        clock.lap("verify")
+        if self.unsupported == "redo":
+            answers = self._redone(drafts, answers)
+            clock.lap("redo")
+        if self.unsupported != "flag":
+            answers = [removed(answer) for answer in answers]
+        shared = clock.shared(len(answers))
+        return [
+            replace(answer, signals=_signals(answer, draft), timings=shared)
+            for answer, draft in zip(answers, drafts, strict=True)
+        ]
+
+    def _written(self, draft: _Draft) -> Answer:
+        if draft.fitted is None or isinstance(draft.outcome, Exception):
+            return self._failed(draft)
+        prompt, made = draft.fitted.prompt, draft.outcome
+        cited = cite(_PLACE.sub("", made.text) if made.regions else made.text, prompt)
+        answer = Answer(
+            draft.question,
+            text=made.text,
+            id=answer_id(prompt, self.generator.name),
             claims=cited.claims,
             citations=cited.citations,
-            selection=selection,
-            confidence=outcome.confidence,
-            abstained=outcome.abstained,
+            selection=draft.selection,
+            regions=made.regions,
+            quantities=made.quantities,
+            confidence=made.confidence,
+            abstained=made.abstained,
             error=cited.error,
             model=self.generator.name,
-            usage=outcome.usage,
+            usage=_added(made.usage, [each.usage for each in draft.samples]),
             prompt=prompt.parts,
-            option_scores=outcome.option_scores,
+            template=prompt.template,
+            left_out=draft.fitted.left_out,
+            thoughts=made.thoughts,
+            option_scores=made.option_scores,
+            trace=made.trace,
         )
+        return attached(answer, prompt.evidence, least=_LEAST) if self.attach else answer
+
+    def _failed(self, draft: _Draft) -> Answer:
+        prompt = draft.fitted.prompt if draft.fitted else Prompt(draft.question, ())
+        error, name = draft.outcome, self.generator.name
+        return Answer(
+            draft.question,
+            text="",
+            id=answer_id(prompt, name),
+            selection=draft.selection,
+            error=f"{name} failed: {type(error).__name__}: {error}",
+            model=name,
+            prompt=prompt.parts,
+            template=prompt.template,
+            left_out=draft.fitted.left_out if draft.fitted else (),
+        )
+
+    def _verified(self, answers: list[Answer]) -> list[Answer]:
+        return answers if self.verifier is None else self.verifier.verify(answers)
+
+    def _redone(self, drafts: Sequence[_Draft], answers: Sequence[Answer]) -> list[Answer]:
+        """Have each answer with a claim that does not hold written once more."""
+        wanted = {
+            place: replace(draft, fitted=replace(draft.fitted, prompt=redo_prompt(
+                draft.fitted.prompt, answer
+            )))
+            for place, (draft, answer) in enumerate(zip(drafts, answers, strict=True))
+            if draft.fitted is not None and failed(answer) and not answer.abstained
+        }  # fmt: skip
+        prompts = [each.fitted.prompt for each in wanted.values() if each.fitted]
+        made = outcomes(self.generator, prompts) if prompts else []
+        again = {
+            place: replace(draft, outcome=outcome)
+            for (place, draft), outcome in zip(wanted.items(), made, strict=True)
+            if isinstance(outcome, Generation) and outcome.text.strip()
+        }
+        checked = self._verified([self._written(draft) for draft in again.values()])
+        found = dict(zip(again, checked, strict=True))
+        return [
+            _mended(answer, found[place]) if place in found else answer
+            for place, answer in enumerate(answers)
+        ]
 
 
 def answer_id(prompt: Prompt, model: str) -> str:
-    """Name an answer by its question, evidence and model; equal for equal ones."""
+    """Name an answer by its question, evidence, template and model; equal for equal ones."""
     question = prompt.question
     asked = [question.id, question.text, *question.options]
     # Pixels, not paths: the same picture has one name on every machine.
     asked += [getattr(image, "sha256", None) or str(image) for image in question.images]
     seen = [hit.passage.id for hit in prompt.evidence]
-    return str(uuid5(_NAMESPACE, repr([asked, seen, model])))
+    return str(uuid5(_NAMESPACE, repr([asked, seen, prompt.template, model])))
 
 
-def _timed(answer: Answer, seconds: dict[str, float]) -> Answer:
-    return replace(answer, timings={**answer.timings, **seconds})
+def _mended(first: Answer, second: Answer) -> Answer:
+    """Give the second writing of an answer, and say in its trace what was written first."""
+    step = {"step": "redone", "text": first.text}
+    return replace(
+        second,
+        usage=_added(first.usage, [second.usage]),
+        trace=(*first.trace, step, *second.trace),
+    )
+
+
+def _signals(answer: Answer, draft: _Draft) -> dict[str, float]:
+    made = draft.outcome
+    return signals(answer, made, draft.samples) if isinstance(made, Generation) else {}
+
+
+def _added(usage: Usage, others: Sequence[Usage]) -> Usage:
+    """Add what several generations took; None where one of them is not known."""
+    every = [usage, *others]
+    return Usage(
+        _sum([each.prompt_tokens for each in every]),
+        _sum([each.completion_tokens for each in every]),
+        _sum([each.cost for each in every]),
+    )
+
+
+def _sum(values: Sequence[float | None]) -> Any:
+    known = [value for value in values if value is not None]
+    return sum(known) if len(known) == len(values) else None
+
+
+class _Clock:
+    """Seconds of one stage after the other."""
+
+    def __init__(self) -> None:
+        self._last = perf_counter()
+        self._seconds: dict[str, float] = {}
+
+    def lap(self, stage: str) -> None:
+        now = perf_counter()
+        self._seconds[stage] = now - self._last
+        self._last = now
+
+    def shared(self, n: int) -> dict[str, float]:
+        return {stage: seconds / max(1, n) for stage, seconds in self._seconds.items()}

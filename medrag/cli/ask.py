@@ -1,17 +1,31 @@
 """`medrag search` and `medrag ask`: a ranking, and a cited answer."""
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from medrag.cli.hearing import WHISPER, Audio, Speech, asked_text
 from medrag.cli.output import line, message, number, shortened, show, show_json, table, typed
+from medrag.cli.pointing import Boxes, Masks, Names, Points, check_pointing, typed_regions
 from medrag.errors import MedragError
 
 if TYPE_CHECKING:
     from medrag.config import Index
-    from medrag.records import Answer, Filter, Hit, Passage, Question, Region
+    from medrag.pipeline import Pipeline
+    from medrag.records import (
+        Answer,
+        Filter,
+        Hit,
+        Passage,
+        Quantity,
+        Question,
+        QuestionRegion,
+        Region,
+    )
 
 Images = Annotated[
     list[Path] | None,
@@ -45,6 +59,13 @@ NoGuard = Annotated[
     bool, typer.Option("--no-guard", help="Let the question's own picture and patient count.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Stream = Annotated[
+    bool | None,
+    typer.Option(
+        "--stream/--no-stream",
+        help="Print the answer while it is written; by default only to a terminal.",
+    ),
+]
 
 _WIDTH = 160
 
@@ -86,6 +107,12 @@ def ask(
     pipeline: Annotated[str, typer.Argument(help="A pipeline, such as sample, or a YAML file.")],
     text: Annotated[str, typer.Argument(help="The question.")] = "",
     image: Images = None,
+    box: Boxes = None,
+    point: Points = None,
+    mask: Masks = None,
+    region: Names = None,
+    audio: Audio = None,
+    speech: Speech = WHISPER,
     index: Annotated[
         str | None, typer.Option(help="The index to ask, instead of the pipeline's own.")
     ] = None,
@@ -99,17 +126,27 @@ def ask(
     no_guard: NoGuard = False,
     k: Annotated[int | None, typer.Option(min=1, help="Hits to retrieve.")] = None,
     html: Annotated[Path | None, typer.Option(help="Write the answer as a page, too.")] = None,
+    stream: Stream = None,
     as_json: AsJson = False,
 ) -> None:
     """Answer a question from an index, with citations."""
+    text = asked_text(text, audio, speech)
     question = _question(text, image or (), option or (), subject, study, time)
+    pointed = typed_regions(box or (), point or (), mask or (), region or ())
+    question = replace(question, regions=pointed)
+    check_pointing(question)
     need_folder(html)
     from medrag.config import load_pipeline
 
     settings = ({} if k is None else {"k": k}) | ({"guard": False} if no_guard else {})
     built = load_pipeline(pipeline, index=index, **settings)
-    answer = built.answer(question, allow=_filter(built.index, kind, domain, corpus))
-    _tell(answer, as_json=as_json)
+    allow = _filter(built.index, kind, domain, corpus)
+    streams = not as_json and (sys.stdout.isatty() if stream is None else stream)
+    if streams and hasattr(built, "stream"):
+        answer = _streamed(built, question, allow)
+    else:
+        answer = built.answer(question, allow=allow)
+        _tell(answer, as_json=as_json)
     if html is not None:
         from medrag.reporting import answer_page
 
@@ -131,17 +168,61 @@ def write_page(path: Path, page: str) -> None:
     write_atomically(path, page.encode("utf-8", "replace"))
 
 
-def show_answer(answer: "Answer") -> None:
-    """Print an answer and, below it, what its markers point to."""
-    show("\n".join(line(each) for each in answer.text.splitlines()) or "(no text)")
+def show_answer(answer: "Answer", *, with_text: bool = True) -> None:
+    """Print an answer and, below it, what was found wanting and what its markers point to."""
+    from medrag.language import neutralised
+    from medrag.verification.abstention import held_back
+
+    if (reason := held_back(answer)) is not None:
+        show(f"{line(reason)}. What was held back:")
+    if with_text:
+        show("\n".join(line(each) for each in answer.text.splitlines()) or "(no text)")
+    for claim in answer.claims:
+        if claim.support in ("unsupported", "contradicted"):
+            show(f"  [{claim.support}] {shortened(claim.text, _WIDTH)}")
+    for region in answer.regions:
+        show(f"  region: {neutralised(region_words(region, len(answer.question.images)))}")
+    for quantity in answer.quantities:
+        show(f"  quantity: {neutralised(quantity_words(quantity))}")
     for citation in answer.citations:
-        show(f"  [{citation.marker}] {place_of(citation.passage)}")
-        show(f"      {shortened(_words(citation.passage), _WIDTH)}")
+        # A wrapped line of a quotation must not read as the next marker.
+        show(f"  [{citation.marker}] {neutralised(place_of(citation.passage))}")
+        show(f"      {neutralised(shortened(_words(citation.passage), _WIDTH))}")
+    _tell_beside(answer)
+
+
+def _tell_beside(answer: "Answer") -> None:
     if answer.excluded:
         kept_out = number(len(answer.excluded), "passage")
         message(f"kept out: {kept_out} of the question's own picture or patient")
     if answer.near_duplicates:
         message(f"looks like the question's picture: {len(answer.near_duplicates)} of the hits")
+    for omission in answer.left_out:
+        of = f"[{omission.marker}]" if omission.marker else "the question"
+        message(f"not all shown to the model: {of}: {line(omission.detail)}")
+
+
+def region_words(region: "QuestionRegion", n_images: int) -> str:
+    """Say on one line where a region lies; which picture only where there are several."""
+    place = ""
+    if region.box is not None:
+        place = "box ({:.0f}, {:.0f}) to ({:.0f}, {:.0f})".format(*region.box)
+    elif region.point is not None:
+        place = "point ({:.0f}, {:.0f})".format(*region.point)
+    elif region.mask is not None:
+        place = f"mask {region.mask}"
+    said = ", ".join(part for part in (line(region.name or ""), line(place)) if part)
+    return f"{said} in picture {region.image + 1}" if n_images > 1 else said
+
+
+def quantity_words(quantity: "Quantity") -> str:
+    """Say a number with its unit and what it is of, as in "2.3 cm" and "3 nodules"."""
+    value = f"{quantity.value:.6g}"
+    joint = "" if quantity.unit in ("%", "°") else " "
+    measure = f"{value}{joint}{quantity.unit}" if quantity.unit else value
+    if not quantity.name:
+        return measure
+    return line(f"{quantity.name} {measure}" if quantity.unit else f"{value} {quantity.name}")
 
 
 def place_of(passage: "Passage") -> str:
@@ -174,6 +255,29 @@ def _tell(answer: "Answer", *, as_json: bool) -> None:
         show_json(answer_json(answer))
     else:
         show_answer(answer)
+
+
+def _streamed(pipeline: "Pipeline", question: "Question", allow: "Filter") -> "Answer":
+    """Print an answer while it is written, and then what belongs to it."""
+    from medrag.cli.streaming import StreamPrinter
+    from medrag.language import printable
+
+    printer = StreamPrinter(_write_now)
+    try:
+        answer: Answer = pipeline.stream(question, printer, allow=allow)
+    finally:
+        printer.finish()
+    # Markers may have been attached since, and sentences removed.
+    is_other = printer.text.split() != printable(answer.text).split()
+    if printer.text and is_other:
+        message("the answer as it stands after it was checked:")
+    show_answer(answer, with_text=is_other)
+    return answer
+
+
+def _write_now(text: str) -> None:
+    typer.echo(text, nl=False)
+    sys.stdout.flush()
 
 
 def _question(

@@ -1,4 +1,4 @@
-"""`medrag models`: every encoder that has a name, its facts, and how well they are known."""
+"""`medrag models`: every encoder and generator with a name, and how well its facts are known."""
 
 import shutil
 import sys
@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from medrag.cli.ask import check_names
+from medrag.cli.generators import KINDS, LEGEND, card, kind_of, listing, shape
 from medrag.cli.output import message, number, shortened, show, show_json, table
 
 if TYPE_CHECKING:
     from medrag.codec import Json
     from medrag.encoding.presence import Presence
     from medrag.encoding.presets import Preset
+    from medrag.generation.presets import GeneratorPreset
 
 _MARKS = {"verified": "V", "secondary": "S", "from memory": "M"}
 _SCORES = {"inner product": "product"}
@@ -26,7 +28,7 @@ _LEGEND = (
     "known: V read at the authors, S read elsewhere, M from memory; + where a fact differs.\n"
     "here: ready, download (at first use), gated (its hub asks first), file (got by hand), "
     "install,\nserve (another environment), wrap (an encoder of your own calls it).\n"
-    "All facts of one: medrag models NAME"
+    "All facts of one: medrag models NAME. Models that write answers: medrag models --generators"
 )
 
 
@@ -34,27 +36,57 @@ def models(
     name: Annotated[
         str | None, typer.Argument(help="A preset or a hub id, to be told in full.")
     ] = None,
+    generators: Annotated[
+        bool, typer.Option("--generators", help="Models that write answers, not encoders.")
+    ] = False,
     kind: Annotated[
-        str | None, typer.Option(metavar="<str>", help="Only encoders of this kind.")
+        str | None,
+        typer.Option(
+            metavar="<str>", help="Only encoders of this kind; generators: local, remote."
+        ),
     ] = None,
     domain: Annotated[
         str | None, typer.Option(metavar="<str>", help="Only those made for this domain.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List the encoders that have a name, with what is known of them."""
+    """List the encoders or the generators that have a name, with what is known of them."""
+    if name is not None and (kind is not None or domain is not None):
+        raise typer.BadParameter("a NAME takes neither --kind nor --domain")
+    if name is not None:
+        _tell(_named(name, generators=generators), as_json=as_json)
+    elif generators:
+        _list_generators(kind, domain, as_json=as_json)
+    else:
+        _list_encoders(kind, domain, as_json=as_json)
+
+
+def _tell(preset: "Preset | GeneratorPreset", *, as_json: bool) -> None:
+    from medrag.encoding.presence import presence
+    from medrag.encoding.presets import Preset
+    from medrag.generation.presence import presence as generator_presence
+
+    if isinstance(preset, Preset):
+        found = presence(preset)
+        show_json(_shape(preset, found)) if as_json else show(_card(preset, found))
+    else:
+        here = generator_presence(preset)
+        show_json(shape(preset, here)) if as_json else show(card(preset, here))
+
+
+def _list_encoders(kind: str | None, domain: str | None, *, as_json: bool) -> None:
     from medrag.encoding.presence import presence
     from medrag.encoding.presets import presets
 
-    if name is not None and (kind is not None or domain is not None):
-        raise typer.BadParameter("a NAME takes neither --kind nor --domain")
-    chosen = [_named(name)] if name is not None else _chosen(presets(), kind, domain)
-    rows = [(preset, presence(preset)) for preset in chosen]
+    check_names("kind", [kind] if kind else (), {each.kind for each in presets()})
+    check_names("domain", [domain] if domain else (), {d for e in presets() for d in e.domains})
+    rows = [
+        (preset, presence(preset))
+        for preset in presets()
+        if kind in (None, preset.kind) and (domain is None or domain in preset.domains)
+    ]
     if as_json:
-        shapes = [_shape(*row) for row in rows]
-        show_json(shapes[0] if name is not None else {"models": shapes})
-    elif name is not None:
-        show(_card(*rows[0]))
+        show_json({"models": [_shape(*row) for row in rows]})
     elif rows:
         show(_listing(rows))
         message(_LEGEND)
@@ -62,26 +94,38 @@ def models(
         message(f"no encoder of kind {kind} was made for {domain}")
 
 
-def _named(name: str) -> "Preset":
-    from medrag.encoding.presets import find, near
+def _list_generators(kind: str | None, domain: str | None, *, as_json: bool) -> None:
+    from medrag.generation.presence import presence
+    from medrag.generation.presets import presets
 
-    preset = find(name)
-    if preset is None:
-        close = near(name)
-        hint = f"did you mean {' or '.join(close)}? " if close else ""
-        raise typer.BadParameter(f"no preset {name!r}; {hint}medrag models lists them all")
-    return preset
-
-
-def _chosen(listed: "tuple[Preset, ...]", kind: str | None, domain: str | None) -> "list[Preset]":
-    check_names("kind", [kind] if kind else (), {each.kind for each in listed})
-    domains = {one for each in listed for one in each.domains}
-    check_names("domain", [domain] if domain else (), domains)
-    return [
-        each
-        for each in listed
-        if kind in (None, each.kind) and (domain is None or domain in each.domains)
+    check_names("kind", [kind] if kind else (), KINDS)
+    check_names("domain", [domain] if domain else (), {d for e in presets() for d in e.domains})
+    rows = [
+        (preset, presence(preset))
+        for preset in presets()
+        if kind in (None, kind_of(preset)) and (domain is None or domain in preset.domains)
     ]
+    if as_json:
+        show_json({"models": [shape(*row) for row in rows]})
+    elif rows:
+        show(listing(rows))
+        message(LEGEND)
+    else:
+        message(f"no generator of kind {kind} was made for {domain}")
+
+
+def _named(name: str, *, generators: bool) -> "Preset | GeneratorPreset":
+    """Find an encoder, or else a generator; only the latter if they were asked for."""
+    from medrag.encoding import presets as encoding
+    from medrag.generation import presets as generation
+
+    preset = (None if generators else encoding.find(name)) or generation.find(name)
+    if preset is None:
+        close = ([] if generators else encoding.near(name)) + generation.near(name)
+        hint = f"did you mean {' or '.join(close[:3])}? " if close else ""
+        lists = "medrag models lists encoders, medrag models --generators generators"
+        raise typer.BadParameter(f"no preset {name!r}; {hint}{lists}")
+    return preset
 
 
 def _listing(rows: "list[tuple[Preset, Presence]]") -> str:

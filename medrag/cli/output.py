@@ -9,15 +9,13 @@ from typing import Any
 
 import typer
 
-# Escape sequences first, then what is left of control characters, and the marks that turn the
-# direction of writing: text of a library must not drive the terminal that shows it.
-_SEQUENCES = re.compile(
-    r"\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[PX^_].*?(?:\x1b\\|$)|[\x1b\x9b]\[?[0-?]*[ -/]*[@-~]",
-    re.DOTALL,
-)
+from medrag.language import CONTROLS
+from medrag.language import printable as printable
+
 # What Python reads in the place of bytes that its locale cannot decode.
 _ESCAPED = re.compile("[\udc80-\udcff]")
-_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+# What JSON must not hold as it is: what a terminal would obey, and what cannot be written.
+_UNSHOWN = re.compile(f"{CONTROLS.pattern}|[\ud800-\udfff]")
 
 
 def prepare_streams() -> None:
@@ -25,11 +23,6 @@ def prepare_streams() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
-
-
-def printable(text: str) -> str:
-    """Take from a text what a terminal would obey instead of show."""
-    return _CONTROLS.sub("", _SEQUENCES.sub("", text))
 
 
 def typed(text: str) -> str:
@@ -66,7 +59,7 @@ def show(text: str = "") -> None:
 def show_json(value: Any) -> None:
     """Print a result as JSON, on one line; what a terminal would obey is escaped."""
     written = json.dumps(value, ensure_ascii=False, allow_nan=False)
-    typer.echo(_CONTROLS.sub(lambda match: f"\\u{ord(match.group()):04x}", written))
+    typer.echo(_UNSHOWN.sub(_escaped, written))
 
 
 def message(text: str, *, error: bool = False) -> None:
@@ -85,3 +78,9 @@ def table(rows: Iterable[Sequence[str]], *, indent: str = "") -> str:
         (indent + "  ".join([*map(str.ljust, row[:-1], widths), row[-1]])).rstrip()
         for row in listed
     )
+
+
+def _escaped(match: re.Match[str]) -> str:
+    """Write a character as JSON escapes it, in halves where it has more than four digits."""
+    units = match.group().encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[i : i + 2].hex()}" for i in range(0, len(units), 2))

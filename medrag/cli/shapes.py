@@ -1,11 +1,24 @@
 """The JSON of `--json`. Programs rely on it: a change needs an entry in CHANGELOG.md."""
 
 from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import Any
 
 from medrag.codec import Json, to_json
 from medrag.places import place_in_document
-from medrag.records import Answer, Claim, Hit, Part, Passage, Region, Source
+from medrag.records import (
+    Answer,
+    Claim,
+    Hit,
+    Omission,
+    Part,
+    Passage,
+    Quantity,
+    QuestionRegion,
+    Region,
+    Source,
+)
+from medrag.verification.abstention import held_back
 
 
 def search_json(
@@ -39,6 +52,7 @@ def answer_json(answer: Answer) -> Json:
         "question_id": answer.question.id,
         "answer": answer.text,
         "abstained": answer.abstained,
+        "held_back": held_back(answer),
         "confidence": answer.confidence,
         "error": answer.error,
         "claims": [claim_json(claim) for claim in answer.claims],
@@ -49,8 +63,37 @@ def answer_json(answer: Answer) -> Json:
         "excluded": [hit_json(hit) for hit in answer.excluded],
         "near_duplicates": [hit_json(hit) for hit in answer.near_duplicates],
         "model": answer.model,
+        "template": answer.template,
+        "asked_regions": [question_region_json(each) for each in answer.question.regions],
+        "regions": [question_region_json(each) for each in answer.regions],
+        "quantities": [quantity_json(each) for each in answer.quantities],
+        "left_out": [omission_json(each) for each in answer.left_out],
+        "thoughts": answer.thoughts,
+        "signals": _finite(answer.signals),
+        "trace": _finite(to_json(answer.trace)),
         "timings": dict(answer.timings),
     }
+
+
+def question_region_json(region: QuestionRegion) -> Json:
+    """{"image", "box", "point", "mask", "name"}; "image" counts from 0, the rest may be null."""
+    return {
+        "image": region.image,
+        "box": None if region.box is None else list(region.box),
+        "point": None if region.point is None else list(region.point),
+        "mask": region.mask,
+        "name": region.name,
+    }
+
+
+def quantity_json(quantity: Quantity) -> Json:
+    """{"value", "unit", "name"}; "unit" is empty for a count."""
+    return {"value": _finite(quantity.value), "unit": quantity.unit, "name": quantity.name}
+
+
+def omission_json(omission: Omission) -> Json:
+    """{"marker", "kind", "detail"}; "marker" is 0 for what belongs to the question."""
+    return {"marker": omission.marker, "kind": omission.kind, "detail": omission.detail}
 
 
 def claim_json(claim: Claim) -> Json:
@@ -99,3 +142,12 @@ def region_json(region: Region) -> Json:
 def parts_json(parts: Mapping[str, Part]) -> dict[str, Any]:
     """{channel: {"rank", "score"}}."""
     return {name: {"rank": part.rank, "score": part.score} for name, part in parts.items()}
+
+
+def _finite(value: Any) -> Any:
+    """Put null for a number that JSON cannot hold."""
+    if isinstance(value, float):
+        return value if isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): _finite(each) for key, each in value.items()}
+    return [_finite(each) for each in value] if isinstance(value, list | tuple) else value

@@ -17,7 +17,7 @@ _WEIGHTLESS: Mapping[str, Mapping[str, Any]] = {
     "graph": {"kind": "graph"},
 }
 _PICTURED = frozenset({"image", "captions", "dicom", "nifti", "textbook"})
-_MAYBE_PICTURED = frozenset({"report", "case"})
+_MAYBE_PICTURED = frozenset({"report", "case", "nodes"})
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 

@@ -13,12 +13,15 @@ from medrag.config.lookup import found
 from medrag.config.place import Place, shown, unknown
 from medrag.config.reading import read_mapping
 from medrag.config.values import converted
+from medrag.errors import InputFileError
 from medrag.records import KINDS, Filter
 
 if TYPE_CHECKING:
     from medrag.pipeline import Pipeline
 
-_KEYS = ("about", "index", "retrieve", "select", "answer", "k", "guard", "allow")
+_KEYS = ("about", "index", "retrieve", "select", "answer", "k", "guard", "allow", "calibration")
+# What the identity of a recipe leaves out: what does not change its answers, or has its own hash.
+_BESIDE = frozenset({"about", "index", "calibration"})
 _ALLOWED = ("kinds", "domains", "corpora")
 # What the index gives to a retriever, and no recipe may.
 _GIVEN = frozenset({"rows", "channels"})
@@ -35,6 +38,7 @@ class PipelineRecipe:
     select: Plan
     answer: Plan
     options: Mapping[str, Any]
+    calibration: Path | None
     place: Place
     spec: Mapping[str, Any]
 
@@ -93,6 +97,7 @@ def planned_pipeline(spec: Mapping[str, Any], path: Path) -> PipelineRecipe:
         select=planned("selector", spec.get("select", {"kind": "top_k"}), place.at("select")),
         answer=planned("answerer", _answer(spec, place), place.at("answer")),
         options=_options(spec, place),
+        calibration=_calibration(spec, path, place),
         place=place,
         spec=spec,
     )
@@ -120,13 +125,14 @@ def assembled(plan: PipelineRecipe, index: Index, **options: Any) -> "Pipeline":
         resolve=index.resolve,
         index=index,
         identity=_identity(plan, index),
-        **{**plan.options, **options},
+        **{**_calibrated(plan), **plan.options, **options},
     )
 
 
 def _identity(plan: PipelineRecipe, index: Index) -> dict[str, Any]:
     """Say what answers depend on: the recipe and the index, each by name and hash."""
-    recipe = {key: value for key, value in plan.spec.items() if key not in ("about", "index")}
+    recipe = {key: value for key, value in plan.spec.items() if key not in _BESIDE}
+    recipe["answer"] = _deciding(recipe["answer"], plan.answer)
     written = json.dumps(recipe, sort_keys=True, default=str).encode()
     return {
         "pipeline": {
@@ -135,7 +141,50 @@ def _identity(plan: PipelineRecipe, index: Index) -> dict[str, Any]:
             "recipe": recipe,
         },
         "index": {"name": index.folder.name, "sha256": index.fingerprint},
+        "calibration": _told(plan.calibration),
     }
+
+
+def _deciding(spec: Any, plan: Any) -> Any:
+    """Leave out of a component what its class says that no answer depends on (`beside`).
+
+    A run goes on with another address of the same model, or with more to spend.
+    """
+    if isinstance(plan, tuple):
+        return [_deciding(each, built) for each, built in zip(spec, plan, strict=True)]
+    if not isinstance(plan, Plan):
+        return spec
+    beside: frozenset[str] = getattr(plan.constructor(), "beside", frozenset())
+    return {
+        key: _deciding(value, plan.arguments.get(key))
+        for key, value in spec.items()
+        if key not in beside
+    }
+
+
+def _calibrated(plan: PipelineRecipe) -> dict[str, Any]:
+    if plan.calibration is None:
+        return {}
+    from medrag.verification.calibrated import load_calibration
+
+    return {"calibration": load_calibration(plan.calibration)}
+
+
+def _told(calibration: Path | None) -> dict[str, str] | None:
+    """Name a calibration by its bytes, so that its answers are not mixed with others in a run."""
+    if calibration is None:
+        return None
+    try:
+        content = calibration.read_bytes()
+    except OSError as error:
+        raise InputFileError(calibration, f"cannot be read ({error.strerror})") from error
+    return {"name": calibration.name, "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def _calibration(spec: Mapping[str, Any], path: Path, place: Place) -> Path | None:
+    """Give the file of a calibration; a relative path is from the recipe's folder."""
+    given = converted(spec.get("calibration"), str | None, place.at("calibration"))
+    return None if given is None else path.parent / Path(given).expanduser()
 
 
 def _retriever(spec: Any, place: Place) -> tuple[Plan, tuple[str, ...] | None]:

@@ -26,6 +26,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "image": "medrag.ingestion.image:ImageIngestor",
         "jats": "medrag.ingestion.jats:JatsIngestor",
         "nifti": "medrag.ingestion.nifti:NiftiIngestor",
+        "nodes": "medrag.ingestion.llama_index:NodesIngestor",
         "report": "medrag.ingestion.report:ReportIngestor",
         "text": "medrag.ingestion.text:TextIngestor",
         "textbook": "medrag.ingestion.textbook:TextbookIngestor",
@@ -59,11 +60,21 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     "generator": {
         "cases": "medrag.generation.cases:CasesGenerator",
         "extractive": "medrag.generation.extractive:ExtractiveGenerator",
+        "local": "medrag.generation.local:LocalGenerator",
+        "remote": "medrag.generation.remote:RemoteGenerator",
+        "with_tools": "medrag.generation.with_tools:ToolGenerator",
     },
-    "tool": {},
+    "tool": {
+        "crop": "medrag.tools.crop:CropTool",
+        "endpoint": "medrag.tools.endpoint:EndpointTool",
+        "florence2": "medrag.tools.grounder:FlorenceGrounder",
+        "mark": "medrag.tools.mark:MarkTool",
+    },
     "verifier": {
+        "entailment": "medrag.verification.entailment:EntailmentVerifier",
         "judge": "medrag.verification.judge:JudgeVerifier",
         "lexical": "medrag.verification.lexical:LexicalVerifier",
+        "rules": "medrag.verification.rules:RulesVerifier",
     },
 }
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 
-from medrag.errors import EvaluationError, MedragError
+from medrag.errors import BudgetSpentError, EvaluationError, MedragError
 from medrag.evaluation.arms import Arms, Asked
 from medrag.evaluation.benchmarks import Benchmark
 from medrag.evaluation.floors import floor_answers, why_left_out
@@ -23,6 +23,8 @@ from medrag.records import Answer, Item, Question
 
 # Items after which a pipeline that never brought any context is told to be broken.
 _PATIENCE = 256
+# Answers in a row that fail before a run does: nobody wants thousands of them by the morning.
+_FAILURES = 128
 _STAGE = "answering"
 
 
@@ -54,8 +56,11 @@ def run_benchmark(
         batch: items that are answered together.
 
     Raises:
+        BudgetSpentError: if the generator may not be asked for more. What was answered is written,
+            also of the batch under way; says how many answers are left.
         EvaluationError: if the folder holds a run of something else (says what differs), an arm
-            makes no sense here, or context is asked for and no item gets any.
+            makes no sense here, context is asked for and no item gets any, or 128 answers in a row
+            failed.
         IndexLockedError: if another process is writing to the folder.
     """
     if batch < 1:
@@ -79,7 +84,10 @@ def run_benchmark(
         write_candidates(out, training)
         writer = Writer(out)
         notes = _write_floors(writer, items, floors, training, seed)
-        memory = _write_arms(writer, made, items, batch, progress)
+        try:
+            memory = _write_arms(writer, made, items, batch, progress)
+        except BudgetSpentError as error:
+            raise BudgetSpentError(_left(error, writer, made, items)) from error
         finish(out, {**notes, **made.notes}, memory)
     return open_run(out)
 
@@ -95,6 +103,7 @@ def _write_arms(
     # Of a run that goes on, the items that are left may be those that nothing is found for.
     is_new = not any(arm == CONTEXT for _, arm in writer.done)
     context = _ContextCheck(wanted=CONTEXT in arms.names and is_new)
+    failures = _FailureCheck()
     for start in range(0, len(items), batch):
         todo = _todo(items[start : start + batch], arms.names, writer.done)
         if not todo:
@@ -104,7 +113,8 @@ def _write_arms(
         measure(memory, "retrieve")
         context.look(asked.values())
         for name, several in todo.items():
-            _answer(writer, arms, name, [asked[one.id] for one in several if one.id in asked])
+            here = [asked[one.id] for one in several if one.id in asked]
+            failures.look(_answer(writer, arms, name, here))
             _fail(writer, name, [(one, unasked[one.id]) for one in several if one.id in unasked])
             measure(memory, "answer")
             if progress:
@@ -147,10 +157,57 @@ class _ContextCheck:
             )
 
 
-def _answer(writer: Writer, arms: Arms, name: str, asked: Sequence[Asked]) -> None:
-    if asked:
-        answers = arms.pipeline.answer_selected(arms.selected(name, asked))
-        writer.write(name, [each.item for each in asked], answers)
+@dataclass(slots=True)
+class _FailureCheck:
+    """Refuses to go on where nothing but failures comes, such as from a server that is gone."""
+
+    n_failed: int = 0
+
+    def look(self, answers: Iterable[Answer]) -> None:
+        for each in answers:
+            self.n_failed = self.n_failed + 1 if each.error and not each.text else 0
+            if self.n_failed >= _FAILURES:
+                raise EvaluationError(
+                    f"{self.n_failed} answers in a row failed, the last because: {each.error}; put "
+                    "that right, and the same command goes on: what failed is tried anew"
+                )
+
+
+def _answer(writer: Writer, arms: Arms, name: str, asked: Sequence[Asked]) -> list[Answer]:
+    """Answer items in one arm and write the answers down."""
+    if not asked:
+        return []
+    try:
+        # A calibration is of the pipeline as it is; what other arms see, it has never met.
+        answers = arms.pipeline.answer_selected(
+            arms.selected(name, asked), calibrated=name == CONTEXT
+        )
+    except BudgetSpentError:
+        _answer_what_is_paid(writer, arms, name, asked)
+        raise
+    writer.write(name, [each.item for each in asked], answers)
+    return answers
+
+
+def _answer_what_is_paid(writer: Writer, arms: Arms, name: str, asked: Sequence[Asked]) -> None:
+    """Answer one by one what a spent budget allows: generators remember what they were given."""
+    for each in asked:
+        try:
+            answers = arms.pipeline.answer_selected(
+                arms.selected(name, [each]), calibrated=name == CONTEXT
+            )
+        except BudgetSpentError:
+            continue
+        writer.write(name, [each.item], answers)
+
+
+def _left(error: BudgetSpentError, writer: Writer, arms: Arms, items: Sequence[Item]) -> str:
+    n = len(items) * len(arms.names)
+    left = sum((item.id, name) not in writer.done for item in items for name in arms.names)
+    return (
+        f"{error}; {left} of {n} answers are left: what was answered is written, and the same "
+        "command goes on from there, with as much to spend again"
+    )
 
 
 def _fail(writer: Writer, name: str, failed: Sequence[tuple[Item, str]]) -> None:

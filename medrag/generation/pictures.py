@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from medrag.extras import require
 from medrag.images import read_image
+from medrag.images.pointing import unmarked
 from medrag.records import ImageRef, Prompt
 
 
@@ -22,12 +23,13 @@ def pixel_caps(prompt: Prompt, most: int | None) -> list[int | None]:
     Args:
         most: of an image that is not the evidence's; None for as many as it has.
     """
-    asked = set(prompt.question.images)
+    # Outlines of what a question points at make another picture of its own.
+    asked = {unmarked(each) for each in prompt.question.images if isinstance(each, ImageRef)}
     bounds = [each for each in (most, prompt.context_pixels) if each is not None]
     caps = []
     for part in prompt.parts:
         if isinstance(part, ImageRef):
-            caps.append(most if part in asked else min(bounds, default=None))
+            caps.append(most if unmarked(part) in asked else min(bounds, default=None))
     return caps + [most] * (len(images_of(prompt)) - len(caps))
 
 

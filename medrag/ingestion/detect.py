@@ -26,6 +26,7 @@ from medrag.ingestion.columns import (
 )  # fmt: skip
 from medrag.ingestion.decoding import decode, is_binary
 from medrag.ingestion.image import SUFFIXES
+from medrag.ingestion.llama_index import NODES
 from medrag.ingestion.sources import source_of
 from medrag.records import Corpus, Skipped
 
@@ -55,7 +56,7 @@ class Detected:
 
     Attributes:
         kind: "textbook", "text", "jats", "report", "image", "captions", "dicom", "nifti", "case",
-            "graph" or "beir"; None where no ingestor fits.
+            "graph", "nodes" or "beir"; None where no ingestor fits.
         reason: what was seen; for None also what to do about it.
         code: of `medrag.ingestion.reasons`; where the kind is known, "".
     """
@@ -255,6 +256,8 @@ def _prose(path: Path, _: str) -> Detected | None:
 
 def _by_columns(path: Path, names: Sequence[str], shape: str) -> Detected:
     folded = [plain(name) for name in names]
+    if path.name.lower().endswith(NODES) and {"node_id", "text"} <= set(names):
+        return Detected("nodes", f"nodes of LlamaIndex ({shape})")
     if {"query_id", "corpus_id"} <= set(folded):
         return _unknown("relevance judgements (BEIR qrels), read by `medrag eval`", "side_file")
     if gold := [name for name in names if plain(name).startswith("gold")]:

@@ -1,4 +1,4 @@
-"""Citation markers, such as [1], [1, 2] and [1-3], and how foreign text is kept from any."""
+"""Citation markers, such as [1], [1, 2] and [1-3]: what they say, and a text without them."""
 
 import re
 from typing import NamedTuple
@@ -44,11 +44,6 @@ def without_markers(text: str) -> str:
         pieces.append(text[last : match.start()].rstrip())
         last = match.end()
     return "".join([*pieces, text[last:]]).strip()
-
-
-def neutralised(text: str) -> str:
-    """Make a text harmless to quote: what reads as a marker, "[3]", becomes "(3)"."""
-    return MARKER.sub(lambda match: f"({match.group()[1:-1]})", text)
 
 
 def leading_markers(text: str) -> int:

@@ -116,7 +116,9 @@ _ENGLISH = Language(
         negative feedback, negative charge, negatively, without difficulty, not fully, not all,
         free radical*, free nerve ending*, free edge*, free surface*, free end*,
         double negative, negative pressure, negatively charged, no worsening, no improvement,
-        no progression, free ribosome*, free wall*, free water, free hormone*"""
+        no progression, free ribosome*, free wall*, free water, free hormone*, free air, free fluid,
+        free gas, free flap*, free graft*, free t3, free t4, free thyroxine, free text,
+        free light chain*"""
     ),
     scope_ends=_list(
         """but, however, although, though, even though, except, except for, apart from, aside from,

@@ -63,10 +63,10 @@ def guards(wanted: Filter) -> bool:
 
 
 def _pixels(image: ImageRef | str | Path) -> list[str]:
-    """Name the pixels of a picture of a prepared question, and those of the whole of a part."""
+    """Name the pixels of a picture of a prepared question, and of the bare whole behind them."""
     if not isinstance(image, ImageRef) or image.sha256 is None:
         return []
-    if image.box is None:
+    if image.box is None and not image.marks:
         return [image.sha256]
-    whole = identified(replace(image, box=None, sha256=None, phash=None))
+    whole = identified(replace(image, box=None, marks=(), sha256=None, phash=None))
     return [image.sha256, *_pixels(whole)]

@@ -12,6 +12,8 @@ from medrag.pipeline.guarding import guarded, guards, near_duplicates, violates
 from medrag.pipeline.preparing import prepared
 from medrag.protocols import Answerer, Retriever, Selector, StreamingAnswerer
 from medrag.records import Answer, Filter, Hit, Passage, Question, Selection
+from medrag.verification.abstention import apply, check, held_back
+from medrag.verification.calibrated import Calibration
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +49,14 @@ class Pipeline:
         resolve: makes the paths of a passage's images absolute, for a model to look at; None where
             they are so already.
         index: what the hits come from, for those who draw their pictures; not used here.
-        identity: what the answers depend on, as JSON values (recipe, index); not used here.
+        identity: what the answers depend on, as JSON values (recipe, index); a calibration must
+            be of the same.
+        calibration: tells how sure an answer is, and which to hold back; None leaves confidence as
+            the generator gives it.
 
     Raises:
         ValueError: if k is below 1.
+        RecipeError: if the calibration is of another index, recipe or model.
     """
 
     def __init__(
@@ -67,6 +73,7 @@ class Pipeline:
         resolve: Callable[[Passage], Passage] | None = None,
         index: Any = None,
         identity: Mapping[str, Any] | None = None,
+        calibration: Calibration | None = None,
     ) -> None:
         if k < 1:
             raise ValueError(f"k must be at least 1, got {k}")
@@ -81,6 +88,9 @@ class Pipeline:
         self.resolve = resolve
         self.index = index
         self.identity = dict(identity or {})
+        self.calibration = calibration
+        if calibration is not None:
+            check(calibration, self.identity, model_name(answerer))
 
     def answer(self, question: Question, *, allow: Filter | None = None) -> Answer:
         """Answer one question; see `answer_all`."""
@@ -159,8 +169,15 @@ class Pipeline:
             for i, (question, selection) in enumerate(zip(questions, selections, strict=True))
         ]
 
-    def answer_selected(self, selected: Sequence[Selected]) -> list[Answer]:
-        """Do the second half of `answer_all`: answer from what was selected."""
+    def answer_selected(
+        self, selected: Sequence[Selected], *, calibrated: bool = True
+    ) -> list[Answer]:
+        """Do the second half of `answer_all`: answer from what was selected.
+
+        Args:
+            calibrated: False leaves the calibration out, for answers that are made in another way
+                than those it was fitted to (without evidence, say).
+        """
         clock = _Clock()
         shown = [self._found(each.selection) for each in selected]
         with clock.stage("answer"):
@@ -169,7 +186,7 @@ class Pipeline:
             )
         seconds = clock.shared(len(selected))
         return [
-            self._finished(answer, each, found, seconds)
+            self._finished(answer, each, found, seconds, calibrated=calibrated)
             for answer, each, found in zip(answers, selected, shown, strict=True)
         ]
 
@@ -193,12 +210,17 @@ class Pipeline:
         clock = _Clock()
         found = self._found(each.selection)
         with clock.stage("answer"):
-            if isinstance(self.answerer, StreamingAnswerer):
+            # What a calibration may hold back is not told before its confidence is known.
+            streams = self.calibration is None
+            if streams and isinstance(self.answerer, StreamingAnswerer):
                 answer = self.answerer.stream(each.question, found.selection, tell)
             else:
                 (answer,) = self.answerer.answer([each.question], [found.selection])
-                tell(answer.text)
-        return self._finished(answer, each, found, clock.shared(1))
+                streams = False
+        finished = self._finished(answer, each, found, clock.shared(1))
+        if not streams and held_back(finished) is None:
+            tell(finished.text)
+        return finished
 
     def _found(self, selection: Selection) -> Found:
         if self.resolve is None:
@@ -206,15 +228,24 @@ class Pipeline:
         return found(selection, self.resolve)
 
     def _finished(
-        self, answer: Answer, each: Selected, given: Found, seconds: Mapping[str, float]
+        self,
+        answer: Answer,
+        each: Selected,
+        given: Found,
+        seconds: Mapping[str, float],
+        *,
+        calibrated: bool = True,
     ) -> Answer:
         answer = restored(answer, given)
-        return replace(
+        finished = replace(
             answer,
             excluded=each.excluded,
             near_duplicates=near_duplicates(answer.question, answer.selection.kept),
             timings={**each.seconds, **seconds, **answer.timings},
         )
+        if self.calibration is None or not calibrated:
+            return finished
+        return apply(self.calibration, finished)
 
     def _checked_key(self, questions: Sequence[Question]) -> bytes | None:
         """Give the key of pseudonyms, if a question needs one, after the library accepted it."""
@@ -239,6 +270,12 @@ class Pipeline:
             i: tuple(hit for hit in ranking if violates(hit, filters[i]))
             for i, ranking in zip(asked, rankings, strict=True)
         }
+
+
+def model_name(answerer: Answerer) -> str:
+    """Name what writes the answers: the generator, or an answerer that has none."""
+    generator = getattr(answerer, "generator", None)
+    return str(getattr(generator, "name", type(answerer).__name__))
 
 
 class _Clock:

@@ -10,6 +10,7 @@ from medrag.codec import to_json
 from medrag.errors import MedragError
 from medrag.identity import load_key, pseudonym
 from medrag.images import asked_parts
+from medrag.images.pointing import check_regions
 from medrag.records import ImageRef, Question, QuestionRegion
 
 _NAMESPACE = UUID("6d656472-6167-5a00-8000-000000000003")
@@ -25,7 +26,8 @@ def prepared(questions: Sequence[Question], key: bytes | None = None) -> list[Qu
         key: None reads this user's key if any question names a subject or a study.
 
     Raises:
-        MedragError: if an image cannot be read; names the question and the image.
+        MedragError: if an image cannot be read, or a region lies in none or outside of its own;
+            names the question and the image or region.
     """
     if key is None and any(question.subject or question.study for question in questions):
         key = load_key()
@@ -42,7 +44,22 @@ def prepared(questions: Sequence[Question], key: bytes | None = None) -> list[Qu
                 study=_pseudonym(question.study, key, question, place),
             )
         )
-    return [_named(question) for question in ready]
+    return [_named(_checked(question, place)) for place, question in enumerate(ready, start=1)]
+
+
+def _checked(question: Question, place: int) -> Question:
+    """Refuse regions that make no sense, and make the paths of masks absolute."""
+    regions = tuple(
+        region if region.mask is None
+        else replace(region, mask=str(Path(region.mask).expanduser().absolute()))
+        for region in question.regions
+    )  # fmt: skip
+    question = replace(question, regions=regions)
+    try:
+        check_regions(question)
+    except (ValueError, MedragError, OSError) as error:
+        raise MedragError(f"question {_called(question, place)}: {error}") from error
+    return question
 
 
 def _identified(

@@ -6,6 +6,7 @@ from typing import Any
 
 from medrag.places import place_in_document
 from medrag.records import OF_ANOTHER_PATIENT, Answer, Citation, Hit, Part, Passage
+from medrag.reporting.answer_regions import legend, overlay
 from medrag.reporting.evidence import Picture, passage_pictures
 from medrag.reporting.facts import readable
 from medrag.reporting.markup import Html, element, joined
@@ -61,15 +62,18 @@ def source_line(passage: Passage) -> str:
 
 
 def picture_figure(picture: Picture) -> Html:
-    """Show a picture with its place below, or why there is none."""
+    """Show a picture with its outlines, its place and what was outlined; or why there is none."""
+    places = legend(picture.outlines)
     if picture.uri is None:
         where = f"{picture.place}: " if picture.place else ""
-        return element("p", where, picture.problem, class_="missing")
+        return joined(element("p", where, picture.problem, class_="missing"), places)
     image = element(
         "img", src=picture.uri, alt=picture.alt, width=picture.width, height=picture.height
     )
+    if picture.outlines:
+        image = element("div", image, overlay(picture.outlines, picture.size), class_="canvas")
     below = element("figcaption", picture.place) if picture.place else ""
-    return element("figure", image, below)
+    return element("figure", image, below, places)
 
 
 def hit_list(hits: Iterable[Hit]) -> Html:

@@ -16,13 +16,17 @@ from numpy.typing import NDArray
 
 from medrag.errors import InputFileError
 from medrag.images import read_image, within
+from medrag.ingestion.llama_index import NODES
 from medrag.records import Box, ImageRef, Passage, Question, QuestionRegion
+from medrag.reporting.answer_regions import Outline, outlines_of
 from medrag.reporting.words import shortened
 
 if TYPE_CHECKING:
     from PIL import Image
 
 _DPI = 132
+# What a question's regions count the pixels of, where its picture is a page.
+_ASKED_DPI = 144
 _POINTS_PER_INCH = 72
 _CONTEXT = 34.0  # points above and below what is marked
 _LONGEST = 1400
@@ -33,7 +37,6 @@ _PAGES = 2
 _IMAGES = 4
 _ALT_CHARACTERS = 120
 _MARK = (214, 96, 12)
-_ASKED = (30, 136, 204)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,8 @@ class Picture:
         uri: a data URI; None if the original could not be read.
         width, height: in pixels; 0 without a picture.
         problem: why there is no picture; empty if there is one.
+        outlines: places to draw over it, in pixels of the original.
+        size: width and height of the original, which the outlines count.
     """
 
     alt: str
@@ -54,6 +59,8 @@ class Picture:
     width: int = 0
     height: int = 0
     problem: str = ""
+    outlines: tuple[Outline, ...] = ()
+    size: tuple[int, int] = (0, 0)
 
 
 def passage_pictures(passage: Passage, root: Path | None) -> tuple[Picture, ...]:
@@ -73,7 +80,7 @@ def passage_pictures(passage: Passage, root: Path | None) -> tuple[Picture, ...]
 def question_pictures(
     question: Question, regions: Sequence[QuestionRegion] = ()
 ) -> tuple[Picture, ...]:
-    """Draw the images of a question with its own regions, and with those of an answer."""
+    """Show the images of a question, with outlines of its own regions and of those of an answer."""
     return tuple(
         _question_picture(image, number, question.regions, regions)
         for number, image in enumerate(question.images)
@@ -95,6 +102,9 @@ def encoded(picture: "Image.Image", longest: int) -> tuple[str, int, int]:
 
 
 def _pages(passage: Passage) -> list[int]:
+    # Nodes of LlamaIndex name pages of a document that does not lie beside them.
+    if passage.source.document.endswith(NODES):
+        return []
     return sorted({region.page for region in passage.source.regions if region.page is not None})
 
 
@@ -137,12 +147,17 @@ def _question_picture(
 ) -> Picture:
     ref = image if isinstance(image, ImageRef) else ImageRef(str(image))
     blank = Picture(alt=f"Picture {number + 1} of the question", place=Path(ref.path).name)
-    read = _read(ref, Path(ref.path).parent)
+    read = _read(ref, Path(ref.path).parent, dpi=_ASKED_DPI)
     if isinstance(read, str):
-        return replace(blank, problem=read)
-    marked = _marked(read, _boxes(asked, number), colour=_ASKED)
-    marked = _marked(np.asarray(marked), _boxes(answered, number))
-    return _with_picture(blank, marked, _IMAGE_LONGEST)
+        named = (*outlines_of(asked, number, "asked"), *outlines_of(answered, number, "answer"))
+        return replace(blank, problem=read, outlines=named)
+    size = (read.shape[1], read.shape[0])
+    outlines = (
+        *outlines_of(asked, number, "asked", image=ref, size=size),
+        *outlines_of(answered, number, "answer", image=ref, size=size),
+    )
+    plain = _with_picture(blank, _marked(read, ()), _IMAGE_LONGEST)
+    return replace(plain, outlines=outlines, size=size)
 
 
 def _with_picture(blank: Picture, picture: "Image.Image", longest: int) -> Picture:
@@ -150,14 +165,32 @@ def _with_picture(blank: Picture, picture: "Image.Image", longest: int) -> Pictu
     return replace(blank, uri=uri, width=width, height=height)
 
 
-def _boxes(regions: Iterable[QuestionRegion], number: int) -> list[Box]:
-    """Give the boxes of regions in one image; a point becomes a small box about it."""
-    boxes = [r.box for r in regions if r.image == number and r.box]
-    points = [r.point for r in regions if r.image == number and r.point]
-    return [*boxes, *((x - 9, y - 9, x + 9, y + 9) for x, y in points)]
+def trace_pictures(
+    images: Sequence[ImageRef], question: Question, roots: Iterable[Path], *, longest: int
+) -> tuple[Picture, ...]:
+    """Show pictures that a model looked at on its way, small.
+
+    Only pictures of the question and of the corpora are read, whatever a path says.
+    """
+    own = [Path(each.path if isinstance(each, ImageRef) else each) for each in question.images]
+    shown = []
+    for image in images:
+        blank = Picture(alt="A picture that the model looked at", place=_place_of(image))
+        path = Path(image.path)
+        root = path.parent if path in own else next((r for r in roots if _lies_in(path, r)), None)
+        read = _read(image, root, dpi=_ASKED_DPI)
+        if isinstance(read, str):
+            shown.append(replace(blank, problem=read))
+        else:
+            shown.append(_with_picture(blank, _marked(read, ()), longest))
+    return tuple(shown)
 
 
-def _read(ref: ImageRef, root: Path | None) -> NDArray[np.uint8] | str:
+def _lies_in(path: Path, root: Path) -> bool:
+    return path.is_absolute() and path.is_relative_to(root.absolute())
+
+
+def _read(ref: ImageRef, root: Path | None, *, dpi: int = _DPI) -> NDArray[np.uint8] | str:
     """Give the pixels, or say why there are none."""
     if root is None:
         return "The original is not on this machine."
@@ -165,7 +198,7 @@ def _read(ref: ImageRef, root: Path | None) -> NDArray[np.uint8] | str:
         path = within(root.absolute(), ref.path)
         if not path.is_file():
             return f"The original is missing: {ref.path}"
-        return read_image(replace(ref, path=str(path)), dpi=_DPI)
+        return read_image(replace(ref, path=str(path)), dpi=dpi)
     except (InputFileError, OSError) as error:
         return f"The original cannot be read: {error}"
 
@@ -198,11 +231,7 @@ def _scaled(box: Box, scale: float) -> Box:
 
 
 def _marked(
-    pixels: NDArray[np.uint8],
-    boxes: Sequence[Box],
-    *,
-    veil: bool = False,
-    colour: tuple[int, int, int] = _MARK,
+    pixels: NDArray[np.uint8], boxes: Sequence[Box], *, veil: bool = False
 ) -> "Image.Image":
     """Draw boxes on a picture; with a veil, what lies outside of them steps back."""
     from PIL import Image, ImageDraw
@@ -216,7 +245,7 @@ def _marked(
     width = max(2, round(max(picture.size) / 420))
     for x0, y0, x1, y1 in boxes:
         edges = (min(x0, x1) - 4, min(y0, y1) - 4, max(x0, x1) + 4, max(y0, y1) + 4)
-        draw.rounded_rectangle(edges, radius=5, outline=colour, width=width)
+        draw.rounded_rectangle(edges, radius=5, outline=_MARK, width=width)
     return picture
 
 

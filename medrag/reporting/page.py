@@ -6,12 +6,23 @@ from pathlib import Path
 
 from medrag.prompting.templates import letter
 from medrag.records import Answer, Hit, Question
+from medrag.reporting.answer_parts import (
+    claim_flags,
+    confidence_words,
+    left_out,
+    quantity_list,
+    signal_rows,
+    steps,
+    thoughts,
+)
+from medrag.reporting.answer_regions import region_names
 from medrag.reporting.cards import citation_card, hit_list, picture_figure
 from medrag.reporting.evidence import question_pictures
 from medrag.reporting.facts import facts_graph
 from medrag.reporting.head import head
 from medrag.reporting.markup import Html, element, joined
 from medrag.reporting.words import linked
+from medrag.verification.abstention import held_back
 
 _NOTICE = "For research. Not a medical device, and not for clinical use."
 
@@ -57,6 +68,8 @@ def _overview(answers: Sequence[Answer]) -> Html:
 def _state(answer: Answer) -> str:
     if answer.error:
         return "error"
+    if held_back(answer) is not None:
+        return "not confident"
     if answer.abstained:
         return "no evidence"
     n = len(answer.citations)
@@ -77,7 +90,7 @@ def _article(answer: Answer, number: int, roots: Mapping[str, Path]) -> Html:
         _asked_and_answered(answer, number, words),
         element("section", graph, class_="facts scroll", aria_label="Facts") if graph else "",
         element("ol", *cards, class_="evidence", aria_label="Evidence") if cards else "",
-        *_folds(answer),
+        *_folds(answer, roots),
         id=f"q{number}",
     )
 
@@ -86,8 +99,8 @@ def _asked_and_answered(answer: Answer, number: int, words: Html) -> Html:
     question = answer.question
     pictures = question_pictures(question, answer.regions)
     shown = element("div", *map(picture_figure, pictures), class_="pictures") if pictures else ""
-    named = [region.name for region in question.regions if region.name]
-    regions = element("p", "Region: ", ", ".join(named), class_="title") if named else ""
+    named = region_names(question.regions)
+    regions = element("p", "Region: ", named, class_="title") if named else ""
     asked = element(
         "section",
         element("p", f"Question {number}", class_="label"),
@@ -119,34 +132,34 @@ def _answer(answer: Answer, words: Html) -> Html:
     kind = "abstained" if answer.abstained else "given"
     label = "No answer" if answer.abstained else "Answer"
     confidence = (
-        element("span", f"confidence {answer.confidence:.0%}", class_="confidence")
+        element("span", confidence_words(answer.confidence), class_="confidence")
         if answer.confidence is not None and not answer.abstained
         else ""
     )
     error = element("p", answer.error, class_="error", role="alert") if answer.error else ""
+    held = held_back(answer)
     return element(
         "section",
         element("p", label, confidence, class_="label"),
+        element("p", f"{held}. What was held back:", class_="held") if held is not None else "",
         words if answer.text.strip() else "",
         error,
-        _checks(answer),
+        claim_flags(answer),
+        quantity_list(answer.quantities),
         class_=f"answer {kind}",
     )
 
 
-def _checks(answer: Answer) -> Html:
-    """List the claims that a verifier found wanting; a claim nobody checked is not one."""
-    wanting = [c for c in answer.claims if c.support in ("unsupported", "contradicted")]
-    entries = [element("li", element("b", f"{c.support}: "), c.text) for c in wanting]
-    return element("ul", *entries, class_="checks") if entries else Html("")
-
-
-def _folds(answer: Answer) -> list[Html]:
+def _folds(answer: Answer, roots: Mapping[str, Path]) -> list[Html]:
     cited = {citation.passage.id for citation in answer.citations}
     read = [hit for hit in answer.selection.kept if hit.passage.id not in cited]
-    about = "Closest passages; none of them answers" if answer.abstained else "Read, not cited"
+    none_answers = answer.abstained and held_back(answer) is None
+    about = "Closest passages; none of them answers" if none_answers else "Read, not cited"
     reason = f"Cut by the selection ({answer.selection.reason or 'no reason given'})"
     return [
+        thoughts(answer),
+        steps(answer, roots),
+        left_out(answer),
         _fold("Kept out: the question's own picture, study or patient", answer.excluded),
         _fold("Looks like the question's picture", answer.near_duplicates),
         _fold(about, read),
@@ -167,7 +180,9 @@ def _workings(answer: Answer) -> Html:
     known = {"prompt tokens": usage.prompt_tokens, "completion tokens": usage.completion_tokens}
     rows += [(name, str(count)) for name, count in known.items() if count is not None]
     rows += [("generator", answer.model)] if answer.model else []
-    rows += [(f"step {n}", str(dict(step))) for n, step in enumerate(answer.trace, start=1)]
+    rows += [("template", answer.template)] if answer.template else []
+    rows += [("cost", f"{usage.cost:.4g}")] if usage.cost is not None else []
+    rows += signal_rows(answer)
     if not rows:
         return Html("")
     cells = [joined(element("dt", name), element("dd", value)) for name, value in rows]

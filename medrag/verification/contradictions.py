@@ -20,7 +20,7 @@ from typing import NamedTuple
 from medrag.language import LANGUAGES, language_of, negated_spans, sentences, stems
 from medrag.records import Passage
 
-_NAMED = MappingProxyType(
+NAMED_SIDES = MappingProxyType(
     {
         "left": frozenset({"left"}),
         "right": frozenset({"right"}),
@@ -30,7 +30,7 @@ _NAMED = MappingProxyType(
 # Whole words by language: left, right, both.
 _SIDES: Mapping[str, tuple[str, str, str]] = MappingProxyType(
     {
-        "en": (r"left", r"right", r"bilateral(?:ly)?|both"),
+        "en": (r"left(?:wards?)?", r"right(?:wards?)?", r"bilateral(?:ly)?|both"),
         "de": (
             r"link(?:e[rnms]?|s)",
             r"recht(?:e[rnms]?|s)",
@@ -120,8 +120,8 @@ def sentence_parts(sentence: str, language: str) -> tuple[Part, ...]:
     waiting: frozenset[str] = frozenset()
     for start, end in _segments(sentence, language):
         segment = sentence[start:end]
-        named = [str(match.lastgroup) for match in _side_words(language).finditer(segment)]
-        sides = frozenset().union(*(_NAMED[each] for each in named))
+        named = [str(match.lastgroup) for match in side_pattern(language).finditer(segment)]
+        sides = frozenset().union(*(NAMED_SIDES[each] for each in named))
         outside, inside = _stems(sentence, (start, end), denied, language)
         if sides and not (inside or outside):
             waiting |= sides
@@ -195,7 +195,7 @@ def _stems(
 ) -> tuple[frozenset[str], frozenset[str]]:
     """Give the stems of a segment outside and inside what is denied, sides left out."""
     start, end = span
-    bare = _side_words(language).sub(lambda match: " " * len(match.group()), sentence[start:end])
+    bare = side_pattern(language).sub(lambda match: " " * len(match.group()), sentence[start:end])
     inside, outside, last = "", "", 0
     for first, after in denied:
         low, high = max(first - start, last), min(after - start, len(bare))
@@ -235,7 +235,8 @@ def _breaks(language: str) -> re.Pattern[str]:
 
 
 @cache
-def _side_words(language: str) -> re.Pattern[str]:
+def side_pattern(language: str) -> re.Pattern[str]:
+    """Find the words of sides; `lastgroup` is a key of `NAMED_SIDES`."""
     left, right, both = _SIDES[language]
     pattern = rf"(?<!\w)(?:(?P<left>{left})|(?P<right>{right})|(?P<both>{both}))(?!\w)"
     return re.compile(pattern, re.IGNORECASE)

@@ -1,4 +1,4 @@
-"""Support of claims as a chat model judges it, from the texts that each claim cites."""
+"""Support of claims as a model that writes judges it, from the texts that each claim cites."""
 
 import json
 import logging
@@ -6,8 +6,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from medrag.language import neutralised
+from medrag.language import fenced
+from medrag.protocols import Generator
 from medrag.records import Answer, Claim, Support
+from medrag.verification.asking import GeneratorJudge
 from medrag.verification.chat import ChatJudge
 
 _LOGGER = logging.getLogger(__name__)
@@ -41,13 +43,15 @@ _OBJECT = re.compile(r"\{[^{}]*\}")
 
 
 class JudgeVerifier:
-    """Ask a chat model of every claim whether the passages that it cites support it.
+    """Ask a model of every claim whether the passages that it cites support it.
 
-    A claim without markers, or whose passages hold no text, is not asked about and stays
-    "unchecked"; so does one where no reply came or none could be read, which is counted. A judge
-    gives no score.
+    The model is a chat model behind an address (`url` and `model`), or any generator. A claim
+    without markers, or whose passages hold no text, is not asked about and stays "unchecked"; so
+    does one where no reply came or none could be read, which is counted. A judge gives no score.
 
     Args:
+        generator: in place of `url` and `model`; its own settings hold for what it writes, and
+            the others here that are of a server do not.
         url, model, key_variable, concurrency, max_tokens, timeout, tries, wait, allow_http: see
             `medrag.verification.chat.ChatJudge`.
         most_words: of one passage that the judge gets; the rest is cut.
@@ -56,15 +60,17 @@ class JudgeVerifier:
         unreadable: replies that said no verdict, since the verifier was made.
 
     Raises:
-        ValueError: if a number is out of range.
+        ValueError: if a number is out of range, or there is not one judge: a generator, or url
+            and model.
         RecipeError: if the address is malformed or not encrypted, or the key is missing.
     """
 
     def __init__(
         self,
         *,
-        url: str,
-        model: str,
+        generator: Generator | None = None,
+        url: str | None = None,
+        model: str | None = None,
         key_variable: str | None = None,
         concurrency: int = 4,
         max_tokens: int | None = 512,
@@ -78,6 +84,12 @@ class JudgeVerifier:
             raise ValueError(f"most_words must be at least 1, got {most_words}")
         self.most_words = most_words
         self.unreadable = 0
+        self.judge: ChatJudge | GeneratorJudge
+        if generator is not None and url is None and model is None:
+            self.judge = GeneratorJudge(generator=generator)
+            return
+        if generator is not None or url is None or model is None:
+            raise ValueError("a judge needs either a generator, or both url and model")
         self.judge = ChatJudge(
             url=url,
             model=model,
@@ -92,11 +104,16 @@ class JudgeVerifier:
         # Answers are generated before the first of them is judged: too late to miss a key.
         self.judge.endpoint.check_key()
 
+    @property
+    def name(self) -> str:
+        """That of the model, with what changes its replies."""
+        return self.judge.name
+
     def verify(self, answers: Sequence[Answer]) -> list[Answer]:
         """Judge the claims of all answers in one go.
 
         Raises:
-            MedragError: if the server judged no claim at all.
+            MedragError: if the model gave no reply at all.
         """
         prompts = [[self._prompt(a, claim) for claim in a.claims] for a in answers]
         asked = [prompt for of_answer in prompts for prompt in of_answer if prompt is not None]
@@ -113,10 +130,10 @@ class JudgeVerifier:
         passages = {each.marker: each.passage for each in answer.citations}
         cited = [passages[marker] for marker in claim.markers if marker in passages]
         texts = [" ".join(each.text.split()[: self.most_words]) for each in cited]
-        held = [f"<<<\n{_fenced(text)}\n>>>" for text in texts if text]
+        held = [f"<<<\n{fenced(text)}\n>>>" for text in texts if text]
         if not held:
             return None
-        return _ASK.format(evidence="\n\n".join(held), claim=_fenced(claim.text))
+        return _ASK.format(evidence="\n\n".join(held), claim=fenced(claim.text))
 
     def _judged(self, claim: Claim, reply: str | None) -> Claim:
         verdict = None if reply is None else read_verdict(reply)
@@ -152,11 +169,3 @@ def _only(text: str) -> Support | None:
 
 
 _VERDICTS: tuple[Support, ...] = ("supported", "unsupported", "contradicted")
-
-
-def _fenced(text: str) -> str:
-    """Rewrite what could forge a marker, close the fence or read as a tag of a chat template."""
-    safe = neutralised(text).replace("<<<", "‹‹‹").replace(">>>", "›››")
-    for tag in ("<|", "</", "<s>", "[INST]", "[/INST]"):
-        safe = safe.replace(tag, tag.replace("<", "‹").replace("[", "("))
-    return safe

@@ -1,16 +1,24 @@
 """Support of claims by the words of what they cite: a floor, without a model."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
 from medrag.records import Answer, Claim, Passage, Support
-from medrag.verification.contradictions import contradictions, known_language, stem_set
+from medrag.verification.comparing import conflicts, not_only, share, supports, telling_keys
+from medrag.verification.contradictions import known_language
+from medrag.verification.quantities import Measure
+from medrag.verification.reading import Unit, merged, units
+from medrag.verification.slots import excludes, states
 
 # The letter of an option, and a bare yes or no: they answer the question and state nothing.
 _LEAD = re.compile(r"\A(?:\(?[A-Z][.):]\s+|(?:yes|no)(?:[,.:;]\s*|$))+", re.IGNORECASE)
-LEAST = 0.7
+LEAST = 0.85
+# (text, language) of each passage.
+_Texts = tuple[tuple[str, str], ...]
 
 
 class Grounds(NamedTuple):
@@ -21,15 +29,27 @@ class Grounds(NamedTuple):
 
 
 class LexicalVerifier:
-    """Compare the words of each claim with those of the passages that it cites.
+    """Hold each claim against the words of the passages that it cites, without a model.
 
-    A claim is supported if the passages together hold at least a share of its word stems and every
-    number in it, and do not contradict it in side or negation. This sees neither synonyms nor
-    meaning: a floor beside judges that read, and not tuned to agree with them. A claim without
-    markers, without words, or whose passages hold no text stays "unchecked".
+    A claim is read clause by clause, and so is its evidence: words by what they mean (inflection,
+    British and American spelling, common synonyms of medicine), each affirmed, denied or left open,
+    with its side, and numbers with their units. A clause is
+
+    - supported, if one clause of the evidence, or those together that go on with each other, hold
+      at least a share of its words in the same sense, every side and every number of it;
+    - contradicted, if a clause that speaks of the same denies what it affirms or the reverse, or
+      gives another side, another number, another value of an attribute (mild, severe), or another
+      place, cause or nature of which there can only be one;
+    - unsupported otherwise: also where the evidence leaves open what the claim states.
+
+    The worst clause counts for the claim. English is read whole; of other languages stems, sides,
+    negations and numbers are. Without a grasp of meaning this stays a floor beside judges that
+    read: it takes paraphrases that share no words for unsupported. A claim without markers, without
+    words, or whose passages hold no text stays "unchecked".
 
     Args:
-        least: share of the stems of a claim.
+        least: share of what the words of a clause mean; those that a paraphrase may leave out
+            ("lesion", "measures") count less.
 
     Raises:
         ValueError: if `least` is not in (0, 1].
@@ -60,30 +80,98 @@ def cited_passages(answer: Answer, claim: Claim) -> list[Passage]:
 
 def grounds(claim: str, passages: Sequence[Passage], *, least: float = LEAST) -> Grounds:
     """Say what the words of passages, taken together, say of a claim."""
-    texts = [passage for passage in passages if passage.text.strip()]
-    share = held_share(claim, texts)
-    if share is None:
-        return Grounds("unchecked", None)
-    if share < least:
-        return Grounds("unsupported", share)
-    return Grounds("contradicted" if any(contradictions(claim, texts)) else "supported", share)
+    texts = tuple((each.text, known_language(each)) for each in passages if each.text.strip())
+    return _grounds(_LEAD.sub("", claim), texts, least)
 
 
 def held_share(claim: str, passages: Sequence[Passage]) -> float | None:
-    """Give the share of a claim's stems that passages hold together.
+    """Give the share of what a claim's words mean that passages hold together.
 
     Returns:
-        In [0, 1], 0 if they lack a number of the claim; None without a stem or a passage.
+        In [0, 1], 0 if they lack a number of the claim; None without a word or a passage.
     """
-    if not passages:
+    texts = tuple((each.text, known_language(each)) for each in passages if each.text.strip())
+    return _share(_LEAD.sub("", claim), texts)
+
+
+# An answer's claims are asked about twice: for their support, and for the citations they need.
+@lru_cache(maxsize=1 << 10)
+def _grounds(claim: str, texts: _Texts, least: float) -> Grounds:
+    score = _share(claim, texts)
+    if score is None:
+        return Grounds("unchecked", None)
+    evidence = [units(text, language) for text, language in texts]
+    found = {_support(unit, evidence, least) for unit in units(claim, texts[0][1])}
+    for support in _WORST_FIRST:
+        if support in found:
+            return Grounds(support, score)
+    return Grounds("unchecked", None)
+
+
+def _support(claim: Unit, evidence: Sequence[Sequence[Unit]], least: float) -> Support:
+    """Hold a clause against each of the evidence, then against those together that go on."""
+    telling = telling_keys(claim)
+    near = [
+        unit
+        for text in evidence
+        for unit in text
+        if not unit.keys.isdisjoint(telling) or (unit.measures and not claim.keys)
+    ]
+    said = [unit for unit in near if supports(unit, claim, least=least)]
+    if any(not_only(unit, claim) for unit in near):
+        return "contradicted"
+    if any(excludes(unit, claim) for unit in near) and not any(
+        states(unit, claim) for unit in said
+    ):
+        return "contradicted"
+    if said:
+        return "supported"
+    linked = [unit for text in evidence for unit in _linked(text, claim)]
+    if any(conflicts(unit, claim) for unit in [*near, *linked]):
+        return "contradicted"
+    whole = merged([unit for text in evidence for unit in _about(text, claim)] or near or [claim])
+    together = bool(near) and supports(whole, claim, least=least)
+    return "supported" if together else "unsupported"
+
+
+def _linked(text: Sequence[Unit], claim: Unit) -> Iterator[Unit]:
+    """Give clauses that go on with the one before ("It measures"), read with it."""
+    for before, unit in pairwise(text):
+        if unit.follows and not before.keys.isdisjoint(claim.keys):
+            yield merged([before, unit])
+
+
+def _about(text: Sequence[Unit], claim: Unit) -> Iterator[Unit]:
+    """Give the clauses that speak of what the claim does, or go on with one that does."""
+    about = False
+    for unit in text:
+        first = unit.tokens[0].key if unit.tokens else ""
+        about = first in claim.keys or (about and unit.follows)
+        if about:
+            yield unit
+
+
+@lru_cache(maxsize=1 << 10)
+def _share(claim: str, texts: _Texts) -> float | None:
+    if not texts:
         return None
-    language = known_language(passages[0])
-    wanted = stem_set(_LEAD.sub("", claim), language)
+    wanted = units(claim, texts[0][1])
     if not wanted:
         return None
-    lacking = wanted
-    for passage in passages:
-        lacking = lacking - stem_set(passage.text, known_language(passage))
-    if any(any(char.isdigit() for char in stem) for stem in lacking):
+    read = [_held(text, language) for text, language in texts]
+    held = frozenset[str]().union(*(keys for keys, _ in read))
+    given = [each for _, numbers in read for each in numbers]
+    whole = merged(wanted)
+    if any(not any(each.holds(other) for other in given) for each in whole.measures):
         return 0.0
-    return 1 - len(lacking) / len(wanted)
+    return share(whole, held)
+
+
+@lru_cache(maxsize=1 << 12)
+def _held(text: str, language: str) -> tuple[frozenset[str], tuple[Measure, ...]]:
+    read = units(text, language)
+    keys = frozenset(key for unit in read for key in unit.keys)
+    return keys, tuple(each for unit in read for each in unit.measures)
+
+
+_WORST_FIRST: tuple[Support, ...] = ("contradicted", "unsupported", "supported")

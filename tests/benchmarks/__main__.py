@@ -1,7 +1,7 @@
 """Run the benchmarks, one process each: `python -m tests.benchmarks [NAME ...]`.
 
 They print Markdown tables and assert results, never times. Without names, all of `SUITE` run, which
-takes about a quarter of an hour; each can be run by itself, with options of its own:
+takes about twenty minutes; each can be run by itself, with options of its own:
 `python -m tests.benchmarks.exact --rows 50000`. `memory` (a million passages) and `device` (a GPU)
 run only when named.
 """
@@ -11,7 +11,7 @@ import sys
 
 SUITE = (
     "pdf_ingest", "command_line", "exact", "late_interaction", "text_encoding", "image_encoding",
-    "page", "lexical", "hybrid", "qdrant", "build", "evaluation",
+    "page", "lexical", "hybrid", "qdrant", "build", "evaluation", "generation", "verification",
 )  # fmt: skip
 
 

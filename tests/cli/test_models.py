@@ -5,6 +5,7 @@ import json
 import pytest
 
 from medrag.encoding.presets import presets
+from medrag.generation.presets import presets as generators
 from tests.cli.conftest import Run
 from tests.cli.test_imports import loaded_by
 
@@ -90,3 +91,67 @@ def test_the_list_loads_nothing_heavy() -> None:
     code, loaded = loaded_by("models")
     assert code == 0
     assert not {"torch", "transformers", "open_clip", "sentence_transformers", "PIL"} & loaded
+
+
+def test_every_generator_is_listed_in_a_terminal_of_a_hundred_columns(medrag: Run) -> None:
+    result = medrag("models", "--generators")
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    assert max(map(len, lines)) <= 100
+    assert max(map(len, result.stderr.splitlines())) <= 100
+    assert [line.split()[0] for line in lines[1:-1]] == [each.name for each in generators()]
+    assert lines[-1] == f"{len(generators())} generators"
+    assert "known: V" in result.stderr
+
+
+def test_generators_are_narrowed_to_where_they_run_and_what_they_are_for(medrag: Run) -> None:
+    local = medrag("models", "--generators", "--kind", "local").stdout
+    assert "medgemma-4b" in local
+    assert "hulu-med-7b" not in local
+    eyes = medrag("models", "--generators", "--kind", "remote", "--domain", "ophthalmology").stdout
+    assert "retinavlm" in eyes
+    assert "llm-cxr" not in eyes
+    wrong = medrag("models", "--generators", "--kind", "page")
+    assert wrong.exit_code == 2
+    nothing = medrag("models", "--generators", "--kind", "local", "--domain", "feet")
+    assert nothing.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("medgemma", "google/medgemma-4b-it accept its terms {kind: local, model: medgemma-4b}"),
+        ("med-r1", "subfolder: NAME <think> </think> 401,408 1 at most"),
+        ("pointdetectcount", "SimulaMet/PointDetectCount-Qwen2.5-VL-7B-LoRA"),
+        ("qwen3-vl", "thousandths of its sides [from memory] any number"),
+        ("hulu-med", "Serve it with vLLM kind: remote"),
+        ("medgemma-27b-text", "none: it reads texts alone"),
+    ],
+)
+def test_one_generator_is_told_in_full(name: str, words: str, medrag: Run) -> None:
+    result = medrag("models", name)
+    told = " ".join(result.stdout.split())
+    assert max(map(len, result.stdout.splitlines())) <= 100
+    assert all(word in told for word in words.split())
+
+
+def test_json_holds_every_fact_of_a_generator(medrag: Run) -> None:
+    listed = json.loads(medrag("models", "--generators", "--json").stdout)["models"]
+    assert len(listed) == len(generators())
+    one = json.loads(medrag("models", "lingshu", "--json").stdout)
+    assert one == next(each for each in listed if each["name"] == "lingshu-7b")
+    assert one["kind"] == "local"
+    assert one["differs"]["coordinates"] == "from memory"
+    assert one["here"] in ("ready", "download", "install")
+
+
+def test_a_name_near_that_of_a_generator_is_offered(medrag: Run) -> None:
+    result = medrag("models", "medgema-4b")
+    assert result.exit_code == 2
+    assert "medgemma-4b" in result.stderr
+
+
+def test_the_list_of_generators_loads_nothing_heavy() -> None:
+    code, loaded = loaded_by("models", "--generators")
+    assert code == 0
+    assert not {"torch", "transformers", "peft", "PIL"} & loaded

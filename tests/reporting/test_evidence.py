@@ -8,11 +8,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from medrag.records import Box, ImageRef, Passage, Question, QuestionRegion, Region
-from medrag.reporting.evidence import merged, passage_pictures, question_pictures
+from medrag.reporting.evidence import merged, passage_pictures, question_pictures, trace_pictures
 from tests.reporting.made import LIBRARY, figure, report, source
 
 ORANGE = np.array([214, 96, 12])
-BLUE = np.array([30, 136, 204])
 
 
 def pixels(uri: str | None) -> NDArray[np.int64]:
@@ -102,14 +101,47 @@ def test_a_path_that_leaves_the_corpus_is_not_read(tmp_path: Path) -> None:
     assert "leaves its folder" in picture.problem
 
 
-def test_the_regions_of_question_and_answer_are_drawn_in_two_colours() -> None:
+def test_the_regions_of_question_and_answer_lie_over_a_picture_that_is_left_as_it_is() -> None:
     path = LIBRARY / "radiographs" / "s06.jpg"
-    asked = QuestionRegion(box=(50, 60, 150, 160))
-    question = Question("What is here?", (path,), regions=(asked,))
-    (picture,) = question_pictures(question, (QuestionRegion(point=(300.0, 300.0)),))
-    shown = pixels(picture.uri)
-    np.testing.assert_allclose(drawn(shown, BLUE), (46, 56, 154, 164), atol=3)
-    np.testing.assert_allclose(drawn(shown, ORANGE), (287, 287, 313, 313), atol=3)
+    question = Question("?", (path,), regions=(QuestionRegion(box=(50.0, 60.0, 150.0, 160.0)),))
+    answered = (
+        QuestionRegion(point=(300.0, 300.0), name="apex"),
+        QuestionRegion(1, box=(1, 1, 2, 2)),
+    )
+    (picture,) = question_pictures(question, answered)
+    assert [(each.who, each.tag, each.box, each.point) for each in picture.outlines] == [
+        ("asked", "A", (50.0, 60.0, 150.0, 160.0), None),
+        ("answer", "1", None, (300.0, 300.0)),
+    ]
+    assert picture.size == (512, 512)
+    (plain,) = question_pictures(replace(question, regions=()))
+    assert picture.uri == plain.uri
+
+
+def test_regions_of_a_picture_that_is_missing_are_still_told() -> None:
+    question = Question("?", ("/nowhere/film.png",), regions=(QuestionRegion(box=(5, 6, 7, 8)),))
+    (picture,) = question_pictures(question)
+    assert picture.uri is None
+    assert picture.outlines[0].box == (5, 6, 7, 8)
+
+
+def test_of_what_a_model_looked_at_only_pictures_of_question_and_corpora_are_read(
+    tmp_path: Path,
+) -> None:
+    own, secret = tmp_path / "own.png", tmp_path / "secret.png"
+    for path in (own, secret):
+        Image.new("RGB", (40, 30)).save(path)
+    looked = [
+        ImageRef(str(own), box=(0, 0, 20, 10)),
+        ImageRef(str(LIBRARY / "radiographs" / "s06.jpg")),
+        ImageRef(str(secret)),
+        ImageRef(str(LIBRARY / ".." / "secret.png")),
+        ImageRef("secret.png"),
+    ]
+    shown = trace_pictures(looked, Question("?", (own,)), [LIBRARY], longest=300)
+    assert [(each.width, each.height) for each in shown] == [
+        (20, 10), (300, 300), (0, 0), (0, 0), (0, 0),
+    ]  # fmt: skip
 
 
 def test_lines_of_a_paragraph_become_one_box_and_columns_stay_apart() -> None:

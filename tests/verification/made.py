@@ -1,5 +1,7 @@
 """Answers whose claims cite passages."""
 
+from collections.abc import Sequence
+
 from medrag.records import Answer, Citation, Claim, Kind, Passage, Question, Source
 
 
@@ -7,7 +9,7 @@ def passage(text: str, name: str = "p", *, kind: Kind = "text", language: str = 
     return Passage(name, kind, text, Source("c", "d.pdf", "0" * 64, language=language))
 
 
-def cited(claims: list[tuple[str, tuple[int, ...]]], *texts: str) -> Answer:
+def cited(claims: Sequence[tuple[str, tuple[int, ...]]], *texts: str) -> Answer:
     """Make an answer from claims with their markers, marker n meaning the n-th text."""
     citations = tuple(
         Citation(number, passage(text, f"p{number}"), 1.0)

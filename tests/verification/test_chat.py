@@ -115,7 +115,8 @@ def test_a_busy_server_is_asked_again(serve: Serve) -> None:
 
 
 def test_settings_out_of_range_are_refused() -> None:
-    for option in ({"concurrency": 0}, {"max_tokens": 0}, {"tries": 0}):
+    options: list[dict[str, Any]] = [{"concurrency": 0}, {"max_tokens": 0}, {"tries": 0}]
+    for option in options:
         with pytest.raises(ValueError, match=next(iter(option))):
             ChatJudge(url="https://example.org", model="m", **option)
     with pytest.raises(RecipeError, match="not encrypted"):

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medrag.language import LANGUAGES, negated_spans
-from medrag.verification.contradictions import _denied, contradictions, sentence_parts
+from medrag.verification.contradictions import Part, _denied, contradictions, sentence_parts
 from tests.verification.made import passage
 
 _CUES = ["no", "not", "isn't", "without", "mass", "absent", "is", "free", "of", "ruled", "out"]
@@ -69,7 +69,7 @@ def test_an_unknown_language_is_read_as_english() -> None:
 
 def test_a_side_that_stands_alone_belongs_to_the_next_part() -> None:
     [kidneys] = sentence_parts("Left and right kidneys", "en")
-    assert kidneys == ({"kidney"}, {"left", "right"}, False, True)
+    assert kidneys == Part(frozenset({"kidney"}), frozenset({"left", "right"}), denied=False)
 
 
 @given(

@@ -1,5 +1,6 @@
 """Verdicts of a chat model on claims."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ from hypothesis import strategies as st
 from medrag.config.components import planned
 from medrag.config.place import Place
 from medrag.errors import MedragError, RecipeError
+from medrag.records import Generation, Prompt
+from medrag.verification.asking import GeneratorJudge
 from medrag.verification.judge import JudgeVerifier, read_verdict
 from tests.servers import Answer, Request, Serve, Server
 from tests.verification.made import cited
@@ -117,9 +120,15 @@ def test_recipes_name_it_and_are_checked() -> None:
     place = Place("recipe")
     plan = planned("verifier", {"kind": "judge", "url": "http://localhost", "model": "m"}, place)
     assert isinstance(plan(), JudgeVerifier)
-    with pytest.raises(RecipeError, match="needs the key 'model'"):
-        planned("verifier", {"kind": "judge", "url": "http://localhost"}, place)
-    assert planned("verifier", {"kind": "lexical"}, place)().least == 0.7
+    # Not a missing key any more: a generator may stand in their place.
+    for half in ({"url": "http://localhost"}, {"model": "m"}, {}):
+        with pytest.raises(RecipeError, match="either a generator, or both url and model"):
+            planned("verifier", {"kind": "judge", **half}, place)()
+    nested = {"kind": "judge", "generator": {"kind": "extractive"}}
+    assert isinstance(planned("verifier", nested, place)().judge, GeneratorJudge)
+    with pytest.raises(RecipeError, match="either a generator"):
+        planned("verifier", {**nested, "url": "http://localhost", "model": "m"}, place)()
+    assert planned("verifier", {"kind": "lexical"}, place)().least == 0.85
     with pytest.raises(RecipeError, match="least"):
         planned("verifier", {"kind": "lexical", "least": 2.0}, place)()
 
@@ -134,6 +143,47 @@ def test_the_length_of_a_reply_is_bounded(serve: Serve) -> None:
     server = serve(lambda *_: reply("supported"))
     verifier(server).verify([cited([("a claim", (1,))], "text")])
     assert server.requests[0].body["max_tokens"] == 512
+
+
+class Writer:
+    """Say that what speaks of a femur is supported; fail on what speaks of a bomb."""
+
+    name = "writer"
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+
+    def generate(self, prompts: Sequence[Prompt]) -> list[Generation]:
+        self.batches.append(len(prompts))
+        texts = [str(prompt.parts[0]) for prompt in prompts]
+        if any("bomb" in text for text in texts):
+            raise RuntimeError("out of patience")
+        said = ["supported" if "femur" in text else "hm" for text in texts]
+        return [Generation("" if "silence" in t else s) for t, s in zip(texts, said, strict=True)]
+
+
+def test_any_generator_can_judge() -> None:
+    writer = Writer()
+    made = JudgeVerifier(generator=writer)
+    claims = [("The femur is long.", (1,)), ("It is short.", (1,)), ("The femur is long.", (1,))]
+    [found] = made.verify([cited(claims, "Bones.")])
+    assert [c.support for c in found.claims] == ["supported", "unchecked", "supported"]
+    assert made.unreadable == 1
+    assert made.name == "writer"
+    # Equal prompts are asked once.
+    assert writer.batches == [2]
+
+
+def test_a_claim_on_which_a_generator_fails_leaves_the_others_judged() -> None:
+    made = JudgeVerifier(generator=Writer())
+    claims = [("A femur.", (1,)), ("A bomb.", (1,)), ("A silence.", (1,)), ("Two femurs.", (1,))]
+    [found] = made.verify([cited(claims, "Bones.")])
+    assert [c.support for c in found.claims] == [
+        "supported", "unchecked", "unchecked", "supported",
+    ]  # fmt: skip
+    assert sum(made.judge.failures.values()) == 2
+    with pytest.raises(MedragError, match="writer judged none of 1 prompts: out of patience"):
+        made.verify([cited([("A bomb.", (1,))], "Bones.")])
 
 
 @pytest.mark.slow

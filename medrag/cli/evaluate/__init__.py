@@ -2,7 +2,17 @@
 
 import typer
 
-from medrag.cli.evaluate import benchmarks, compare, ragas, report, retrieval, run, score, split
+from medrag.cli.evaluate import (
+    benchmarks,
+    calibrate,
+    compare,
+    ragas,
+    report,
+    retrieval,
+    run,
+    score,
+    split,
+)
 
 app = typer.Typer(
     help="Answer benchmarks, score, compare and report; measure retrieval.",
@@ -13,6 +23,7 @@ app.command("run")(run.run)
 app.command("score")(score.score)
 app.command("compare")(compare.compare)
 app.command("report")(report.report)
+app.command("calibrate")(calibrate.calibrate)
 app.command("retrieval")(retrieval.retrieval)
 app.command("ragas")(ragas.ragas)
 app.command("split")(split.split)

@@ -1,7 +1,11 @@
 """`medrag eval run`: answer a benchmark onto disk."""
 
-from collections.abc import Sequence
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,6 +21,12 @@ if TYPE_CHECKING:
     from medrag.records import Item
 
 _TRAINING = ("train", "training", "validate", "val", "dev")
+# What a shell says of a program that was ended by a signal: 128 and its number.
+_TERMINATED = 143
+
+
+class _TerminatedError(KeyboardInterrupt):
+    """The system asked this program to end."""
 
 
 def run(
@@ -46,7 +56,11 @@ def run(
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> None:
-    """Answer a benchmark, arm by arm; what was answered is never asked again."""
+    """Answer a benchmark, arm by arm; what was answered is never asked again.
+
+    Ctrl-C, the end of a queue's time and a spent budget leave a run that the same command goes on
+    with. After the first two the batch that was under way is asked once more.
+    """
     from medrag.config import load_pipeline
     from medrag.evaluation.benchmarks import load_benchmark, read_card
     from medrag.evaluation.run import run_benchmark
@@ -61,7 +75,7 @@ def run(
     )
     names = _arms(arm, built, asked.items)
     _tell(asked)
-    with Bars(lines=True) as bars:
+    with _ending_when_told(), Bars(lines=True) as bars:
         made = run_benchmark(
             built,
             asked,
@@ -78,6 +92,26 @@ def run(
     else:
         show(f"{out}: {number(len(made.items), 'item')}, {', '.join(made.arms)}")
         message(f"next: medrag eval score {out}; medrag eval report {out} --html report.html")
+
+
+@contextmanager
+def _ending_when_told() -> Iterator[None]:
+    """Take the signal by which systems end programs (a queue's limit, `kill`) for a Ctrl-C."""
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        raise _TerminatedError
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    except _TerminatedError:
+        message("ended; what is written stays whole, and the same command goes on from there")
+        raise typer.Exit(_TERMINATED) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _check_out(out: Path, data: Path) -> None:

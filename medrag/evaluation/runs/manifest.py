@@ -24,7 +24,7 @@ from medrag.evaluation.runs.files import (
 )
 from medrag.evaluation.runs.reading import FORMAT, check_items, read_manifest
 from medrag.pipeline import Pipeline
-from medrag.prompting.templates import TEMPLATE_VERSION
+from medrag.prompting.templates import digest, digests
 
 # What may differ between two sittings of one run.
 _FREE = frozenset({"created", "arms", "notes", "problems", "memory"})
@@ -67,13 +67,19 @@ def manifest_of(
         "k": pipeline.k,
         "guard": pipeline.guard,
         "model": _model(pipeline),
-        "template": TEMPLATE_VERSION,
+        "template": _templates(pipeline),
         "seed": seed,
         "arms": [],
         "notes": {},
         "problems": list(benchmark.problems),
         "memory": {},
     }
+
+
+def _templates(pipeline: Pipeline) -> dict[str, str]:
+    """Name what prompts may be written by: the shipped templates, or the one that is set."""
+    chosen = getattr(pipeline.answerer, "template", None)
+    return digests() if chosen is None else {str(chosen): digest(str(chosen))}
 
 
 @cache

@@ -8,7 +8,7 @@ from typing import Literal
 from medrag.generation.asked import answer_sign, content_stems
 from medrag.generation.extractive.evidence import Pool, Unit
 from medrag.generation.extractive.pictures import nearness, same_question
-from medrag.language import language_of, negated_spans, stems
+from medrag.language import asks_yes_or_no, negated_spans, stems
 from medrag.records import Passage, Question
 
 Word = Literal["Yes", "No"]
@@ -61,14 +61,7 @@ def is_polar(question: Question, language: str = "en") -> bool:
     if question.options:
         named = {_TAG.sub("", option).strip().lower() for option in question.options}
         return named == {"yes", "no"}
-    text = question.text.strip().lower()
-    last = re.split(r"(?<=[.!:;])\s+", text)[-1]
-    first = _WORD.search(last)
-    known = language_of(language)
-    if first is None or not last.startswith(known.question_verbs):
-        return False
-    starts = any(re.match(rf"{re.escape(verb)}\b", last) for verb in known.question_verbs)
-    return starts and not re.search(r"\bor\b(?! not\b)", last)
+    return asks_yes_or_no(question.text, language)
 
 
 def vote(question: Question, pool: Pool) -> Verdict:

@@ -1,0 +1,5 @@
+"""Models of pictures and texts that run on this machine, by transformers."""
+
+from medrag.generation.local.generator import LocalGenerator
+
+__all__ = ["LocalGenerator"]

@@ -1,0 +1,197 @@
+"""What a sentence denies, and what it leaves open: cues, and how far each reaches.
+
+Denials are those of `medrag.language`, and in English further ones that tell what was there once
+("has resolved") or stand around a verb ("is not seen").
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import cache
+
+from medrag.language import language_of, negated_spans
+from medrag.verification.concepts import keys_of, light_keys
+from medrag.verification.contradictions import side_pattern
+
+WORD = re.compile(r"[^\W\d_]+[0-9]*(?:-[0-9]+[^\W\d_]*(?!\w))?|\d+[^\W\d_]+")
+BREAK = re.compile(r";|\s[–—-]\s")
+_HEDGES_BEFORE = re.compile(
+    r"\b(?:may|might|could|possibl[ey]|probabl[ey]|likely|possibility\s+of|"
+    r"potential(?:ly)?|presumptive|tentative(?:ly)?|provisional(?:ly)?|conceivabl[ey]|"
+    r"presumabl[ey]|"
+    r"(?:possible|probable|likely|conceivable|unclear|unknown|uncertain)\s+(?:that|whether|if)|"
+    r"presumed|perhaps|suspected|"
+    r"suspicio(?:n|us)(?:\s+(?:for|of))?|concern(?:ing)?\s+for|suggest\w*|"
+    r"question(?:able)?(?:\s+of)?|"
+    r"equivocal(?:\s+for)?|cannot\s+(?:exclude|rule\s+out)|can\s?not\s+exclude|not\s+exclude|"
+    r"could\s+not\s+exclude|not\s+rule\s+out|differential\s+\w+\s+includes?|versus|"
+    r"family\s+history(?:\s+of)?|scheduled\s+for|planned|awaiting|referred\s+for|"
+    r"(?:considered|evaluated|tested|screened|assessed|worked\s+up)\s+for|risk\s+(?:of|for)|"
+    r"appears?\s+to\s+be|seems?\s+to|thought\s+to|believed\s+to|whether|if|unless|"
+    r"in\s+favou?r\s+of|to\s+rule\s+out|rule\s+out)\b",
+    re.IGNORECASE,
+)
+_HEDGES_AFTER = re.compile(
+    r"\b(?:(?:is|are|was|were|remains?|seems?)\s+(?:(?!not\b)\w+\s+)?(?:possible|probable|likely|"
+    r"suspected|"
+    r"uncertain|unclear|unknown|doubtful|inconclusive|undetermined|unproven|indeterminate|"
+    r"questionable|equivocal|considered|pending|planned|"
+    r"awaited|scheduled)|(?:remains?|is|are)\s+to\s+be\s+(?:seen|confirmed|"
+    r"determined)|(?:impossible|not\s+possible|hard|difficult)\s+to\s+(?:tell|say|judge|assess)|"
+    r"cannot\s+(?:be\s+)?(?:entirely\s+|completely\s+)?(?:excluded|ruled\s+out|"
+    r"assessed|evaluated|determined)|(?:could|can)\s+not\s+be\s+(?:\w+\s+)?(?:excluded|ruled\s+out|"
+    r"assessed|evaluated|determined|confirmed|judged|seen|visuali[sz]ed)|"
+    r"not\s+(?:be(?:en)?\s+)?(?:excluded|ruled\s+out|"
+    r"assessed|evaluated|certain|clear|proven|conclusive|confirmed|established|examined|tested|"
+    r"measured|performed|done|recorded|stated|mentioned|specified|"
+    r"documented|given|known|available|reported|imaged|included)(?:\s+for\s+[^,;.]+)?|"
+    r"not\s+(?:\w+\s+)?(?:seen|visuali[sz]ed|shown)\s+(?:because|due|owing|as)\b|yet\s+to\s+be|"
+    r"(?:in|among)\s+(?:the|its)\s+differential|unknown|pending)\b",
+    re.IGNORECASE,
+)
+# What was there, and is not any more.
+_GONE = re.compile(
+    r"(?<!not )(?<!n't )(?<!partly )(?<!partially )(?<!incompletely )(?<!nearly )(?<!almost )"
+    r"(?<!being )\b(?:(?:completely|fully|entirely|now|since)\s+)*"
+    r"(?:resolved|disappeared|subsided|vanished|gone|abated|faded|receded|worn\s+off|resorbed|"
+    r"(?:been|was|were)\s+(?:refuted|disproved|dismissed)|regressed\s+completely|"
+    r"in\s+(?:complete\s+)?remission|(?:has|have|had)\s+(?:since\s+)?(?:cleared|settled|"
+    r"passed(?!\s+(?:the|a|an)\b)|"
+    r"been\s+removed)|(?:stopped|ceased|cleared\s+up)(?=\W*\Z|\s+(?:after|on|in|by|within|with|"
+    r"when|spontaneously|completely)\b)|"
+    r"(?:is|are|was|were)\s+(?:missing|lacking)|"
+    r"(?:been|was|were)\s+(?:stopped|discontinued|cleared|withdrawn|withheld|omitted|cancelled|"
+    r"abandoned))\b",
+    re.IGNORECASE,
+)
+# Denials that the tables of languages do not have: after what they deny.
+_DENIED_AFTER = re.compile(
+    r"\b(?:(?:is|are|was|were)\s+not|(?:has|have|had)\s+not(?:\s+been)?|does\s+not|do\s+not|"
+    r"did\s+not|"
+    r"isn't|aren't|wasn't|weren't|never)\s+(?:\w+ly\s+)?(?:seen|necessary|needed|required|indicated|present|evident|visible|apparent|"
+    r"possible|"
+    r"identified|detected|found|noted|observed|there|persist\w*|continue\w*|demonstrated|shown|"
+    r"appreciated|exist\w*|occur\w*)\b|\bnot\s+present\b",
+    re.IGNORECASE,
+)
+# And before it.
+_DENIED_BEFORE = re.compile(
+    r"\b(?:(?<!been )(?<!was )(?<!were )(?<!is )(?<!are )(?<!be )(?:excluded|"
+    r"ruled\s+out)(?=\s+(?!by\b|from\b|in\b|on\b|with\b|after\b|because\b)\w)|"
+    r"spares|sparing|unable\s+to|inability\s+to|incapable\s+of|"
+    r"(?:refrains?|abstains?|abstained|refrained)\s+from|rid\s+of|nil|(?:stopped|quit|ceased|"
+    r"gave\s+up)(?=\s+(?:taking|using|smoking|drinking|"
+    r"the\b|\w+ing\b)))",
+    re.IGNORECASE,
+)
+_IS_NOT = re.compile(r"\s*(?:is|are|was|were)\s+not\b", re.IGNORECASE)
+_DENYING = re.compile(
+    r"\b(?:nothing|no|not|without|nor|never|neither)\s+(?:to\s+|a\s+|any\s+)?\Z", re.IGNORECASE
+)
+_NOT_YET = re.compile(r"\bnot yet\b", re.IGNORECASE)
+_NO_FURTHER = re.compile(r"\bno further\b", re.IGNORECASE)
+_COMMA_AND = re.compile(r",\s+and\s+", re.IGNORECASE)
+
+
+def denied_spans(
+    sentence: str, clauses: Sequence[tuple[int, int]], language: str
+) -> list[tuple[int, int]]:
+    """Find what is denied: by the cues of the language, and in English by what has gone.
+
+    Args:
+        clauses: spans of the sentence; an English cue of our own reaches no further than its own.
+    """
+    may = _may_deny(sentence, language)
+    if language != "en":
+        return negated_spans(sentence, language) if may else []
+    # Of one length, so that places stay: "no further treatment" denies treatment.
+    plain = _NO_FURTHER.sub("no other  ", sentence)
+    plain = _NOT_YET.sub("not    ", plain)
+    spans = negated_spans(plain, language) if may else []
+    # "is not enlarged" denies that it is enlarged, not that it is there.
+    spans = [
+        (start, end)
+        for start, end in spans
+        if not ((after := _IS_NOT.match(plain, end)) and _says_more(plain, after.end(), language))
+    ]
+    spans = [(_behind_and(plain, start, end), end) for start, end in spans]
+    for pattern in (_GONE, _DENIED_AFTER):
+        for match in pattern.finditer(sentence):
+            spans.append((_begin(match.start(), sentence, clauses), match.start()))
+    for match in _DENIED_BEFORE.finditer(sentence):
+        spans.append((match.end(), _end(match.end(), sentence, clauses)))
+    return sorted(set(spans))
+
+
+def _behind_and(sentence: str, start: int, end: int) -> int:
+    """Start behind ", and" where that joins two clauses, not the last of a list."""
+    match = _COMMA_AND.search(sentence, start, end)
+    if match is None or "," in sentence[start : match.start()]:
+        return start
+    return match.end()
+
+
+def _says_more(sentence: str, start: int, language: str) -> bool:
+    clause = re.split(r"[,;.:]", sentence[start:], maxsplit=1)[0]
+    return bool(frozenset(keys_in(clause, language)) - light_keys())
+
+
+def _stops(sentence: str) -> list[tuple[int, int]]:
+    found = [match.span() for match in BREAK.finditer(sentence)]
+    return found + [
+        match.span()
+        for match in re.finditer(r"\b(?:but|while|whereas|although|however)\b", sentence)
+    ]
+
+
+def open_spans(sentence: str, clauses: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Find what English leaves open: behind "may", before "cannot be excluded"."""
+    spans = []
+    for match in _HEDGES_AFTER.finditer(sentence):
+        spans.append((_begin(match.start(), sentence, clauses), match.end()))
+    for match in _HEDGES_BEFORE.finditer(sentence):
+        # "nothing suggests" denies.
+        if _DENYING.search(sentence, 0, match.start()):
+            continue
+        if not any(a <= match.start() < b for a, b in spans):
+            spans.append((match.start(), _end(match.end(), sentence, clauses)))
+    return spans
+
+
+def _begin(place: int, sentence: str, clauses: Sequence[tuple[int, int]]) -> int:
+    begins = [b for _, b in _stops(sentence) if b <= place]
+    return max([*begins, *(start for start, _ in clauses if start <= place)], default=0)
+
+
+def _end(place: int, sentence: str, clauses: Sequence[tuple[int, int]]) -> int:
+    ends = [a for a, _ in _stops(sentence) if a >= place]
+    return min([*ends, *(end for _, end in clauses if end >= place)], default=len(sentence))
+
+
+def cue_spans(sentence: str) -> list[tuple[int, int]]:
+    """Find the English cues themselves: they say nothing else."""
+    patterns = (_HEDGES_BEFORE, _HEDGES_AFTER, _GONE, _DENIED_BEFORE)
+    return [match.span() for pattern in patterns for match in pattern.finditer(sentence)]
+
+
+def keys_in(text: str, language: str) -> Iterator[str]:
+    """Give what the words of a text mean, in order; sides left out."""
+    bare = side_pattern(language).sub(" ", text)
+    for match in WORD.finditer(bare):
+        yield from keys_of(match.group().lower(), language)
+
+
+def within(place: int, spans: Sequence[tuple[int, int]]) -> bool:
+    """Tell whether a place lies in one of some spans."""
+    return bool(spans) and any(start <= place < end for start, end in spans)
+
+
+def _may_deny(sentence: str, language: str) -> bool:
+    return not _first_words(language).isdisjoint(re.findall(r"[^\W_]+", sentence.lower()))
+
+
+@cache
+def _first_words(language: str) -> frozenset[str]:
+    """The first word of each cue: a sentence without any holds no cue, and most are so."""
+    known = language_of(language)
+    cues = known.negations_before + known.negations_after
+    return frozenset(m.group() for cue in cues if (m := re.match(r"[^\W_]+", cue)))
