@@ -68,6 +68,11 @@ class BudgetSpentError(MedragError):
     """What a run may cost is spent. What was answered is kept, and the run can go on later."""
 
 
+# What a component may meet in one of its inputs, while others go on; anything else, such as a
+# TypeError, is a bug and is let through.
+FAILURES = (MedragError, OSError, RuntimeError, ValueError, LookupError, ArithmeticError)
+
+
 def _rebuild_input_error(
     kind: type[InputFileError], path: Path, problem: str, place: str | None
 ) -> InputFileError:

@@ -49,10 +49,10 @@ def test_a_busy_server_is_asked_again(serve: Serve, caplog: pytest.LogCaptureFix
     ]
 
 
-@pytest.mark.parametrize("after", ["3600", formatdate(usegmt=True, timeval=4e9)])
+@pytest.mark.parametrize("after", ["3600", formatdate(usegmt=True, timeval=4e9), "1e300"])
 def test_a_server_that_asks_for_hours_is_not_waited_for(serve: Serve, after: str) -> None:
     server = serve(lambda *_: (429, {"Retry-After": after}, {"error": {"message": "quota"}}))
-    with pytest.raises(MedragError, match=r"status 429: quota; it asks to wait \d+ s"):
+    with pytest.raises(MedragError, match=r"status 429: quota; it asks to wait \d{4,11} s"):
         to(server).post({})
     assert len(server.requests) == 1
 

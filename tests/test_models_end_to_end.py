@@ -58,7 +58,7 @@ def server(model: Path) -> Iterator[str]:
 @pytest.fixture(params=["local", "remote"])
 def recipe(request: pytest.FixtureRequest, model: Path, tmp_path: Path) -> Path:
     if request.param == "local":
-        generator = f"{{kind: local, model: '{model}', max_new_tokens: 8, device: cpu}}"
+        generator = f"{{kind: local, model: '{model}', max_tokens: 8, device: cpu}}"
     else:
         url = request.getfixturevalue("server")
         generator = (

@@ -3,21 +3,21 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from time import perf_counter
-from typing import Any, Literal, get_args
+from typing import get_args
 from uuid import UUID, uuid5
 
-from medrag.answering.outcomes import FAILURES, outcomes
+from medrag.answering.outcomes import drawn, outcomes, trouble
+from medrag.answering.timing import Clock
+from medrag.errors import FAILURES, BudgetSpentError
+from medrag.generation.usage import summed
 from medrag.prompting import load_template
 from medrag.prompting.citation import cite
 from medrag.prompting.fitting import Fitted, fit, limits_of
 from medrag.protocols import Generator, Sampling, Streaming, Verifier
-from medrag.records import Answer, Generation, Prompt, Question, Selection, Usage
+from medrag.records import Answer, Generation, Prompt, Question, Selection
 from medrag.verification.attaching import attached
 from medrag.verification.confidence import signals
-from medrag.verification.revising import failed, redo_prompt, removed
-
-Unsupported = Literal["flag", "remove", "redo"]
+from medrag.verification.revising import Unsupported, failed, redo_prompt, removed
 
 _NAMESPACE = UUID("6d656472-6167-5a00-8000-000000000002")
 # The share of a claim's words, by weight, that a sentence must have to lend it its marker.
@@ -106,7 +106,7 @@ class OnePassAnswerer:
             raise ValueError(
                 f"{len(questions)} questions need as many selections, got {len(selections)}"
             )
-        clock = _Clock()
+        clock = Clock()
         prompts = [self._fitted(q, s) for q, s in zip(questions, selections, strict=True)]
         clock.lap("prompt")
         made = iter(
@@ -128,7 +128,7 @@ class OnePassAnswerer:
         Markers that are attached and claims that are removed or written anew show in the answer
         alone.
         """
-        clock = _Clock()
+        clock = Clock()
         fitted = self._fitted(question, selection)
         clock.lap("prompt")
         if isinstance(fitted, Exception):
@@ -151,6 +151,8 @@ class OnePassAnswerer:
         if isinstance(self.generator, Streaming):
             try:
                 return self.generator.stream(prompt, tell)
+            except BudgetSpentError:
+                raise
             except FAILURES as error:
                 return error
         (made,) = outcomes(self.generator, [prompt])
@@ -164,15 +166,13 @@ class OnePassAnswerer:
         if not (self.samples and wanted and isinstance(self.generator, Sampling)):
             return list(drafts)
         prompts = [each.prompt for each in wanted if each is not None]
-        drawn = iter(self.generator.sample(prompts, self.samples))
+        samples = iter(drawn(self.generator, prompts, self.samples))
         return [
-            replace(each, samples=tuple(next(drawn)))
-            if isinstance(each.outcome, Generation)
-            else each
+            replace(each, samples=next(samples)) if isinstance(each.outcome, Generation) else each
             for each in drafts
         ]
 
-    def _grounded(self, drafts: Sequence[_Draft], clock: "_Clock") -> list[Answer]:
+    def _grounded(self, drafts: Sequence[_Draft], clock: Clock) -> list[Answer]:
         """Write answers, check their claims, and mend them as the settings say."""
         answers = [self._written(draft) for draft in drafts]
         clock.lap("cite")
@@ -205,9 +205,9 @@ class OnePassAnswerer:
             quantities=made.quantities,
             confidence=made.confidence,
             abstained=made.abstained,
-            error=cited.error,
+            error="; ".join(filter(None, (trouble(made), cited.error))) or None,
             model=self.generator.name,
-            usage=_added(made.usage, [each.usage for each in draft.samples]),
+            usage=summed([made.usage, *(each.usage for each in draft.samples)]),
             prompt=prompt.parts,
             template=prompt.template,
             left_out=draft.fitted.left_out,
@@ -274,7 +274,7 @@ def _mended(first: Answer, second: Answer) -> Answer:
     step = {"step": "redone", "text": first.text}
     return replace(
         second,
-        usage=_added(first.usage, [second.usage]),
+        usage=summed([first.usage, second.usage]),
         trace=(*first.trace, step, *second.trace),
     )
 
@@ -282,34 +282,3 @@ def _mended(first: Answer, second: Answer) -> Answer:
 def _signals(answer: Answer, draft: _Draft) -> dict[str, float]:
     made = draft.outcome
     return signals(answer, made, draft.samples) if isinstance(made, Generation) else {}
-
-
-def _added(usage: Usage, others: Sequence[Usage]) -> Usage:
-    """Add what several generations took; None where one of them is not known."""
-    every = [usage, *others]
-    return Usage(
-        _sum([each.prompt_tokens for each in every]),
-        _sum([each.completion_tokens for each in every]),
-        _sum([each.cost for each in every]),
-    )
-
-
-def _sum(values: Sequence[float | None]) -> Any:
-    known = [value for value in values if value is not None]
-    return sum(known) if len(known) == len(values) else None
-
-
-class _Clock:
-    """Seconds of one stage after the other."""
-
-    def __init__(self) -> None:
-        self._last = perf_counter()
-        self._seconds: dict[str, float] = {}
-
-    def lap(self, stage: str) -> None:
-        now = perf_counter()
-        self._seconds[stage] = now - self._last
-        self._last = now
-
-    def shared(self, n: int) -> dict[str, float]:
-        return {stage: seconds / max(1, n) for stage, seconds in self._seconds.items()}

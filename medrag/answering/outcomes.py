@@ -3,14 +3,12 @@
 import logging
 from collections.abc import Sequence
 
-from medrag.errors import BudgetSpentError, MedragError
-from medrag.protocols import Generator
+from medrag.errors import FAILURES, BudgetSpentError
+from medrag.protocols import Generator, Sampling
 from medrag.records import Generation, Prompt
 
-# What a generator may meet in one prompt; a TypeError is a bug and is let through.
-FAILURES = (MedragError, OSError, RuntimeError, ValueError, LookupError, ArithmeticError)
-
 _LOGGER = logging.getLogger(__name__)
+_MORE = "let it write more (max_tokens)"
 
 
 def outcomes(generator: Generator, prompts: Sequence[Prompt]) -> list[Generation | Exception]:
@@ -25,9 +23,47 @@ def outcomes(generator: Generator, prompts: Sequence[Prompt]) -> list[Generation
         raise
     except FAILURES as error:
         if len(prompts) == 1:
-            _LOGGER.warning("the generator failed on one prompt: %s", error)
             return [error]
-    return [each for prompt in prompts for each in outcomes(generator, [prompt])]
+    made = [each for prompt in prompts for each in outcomes(generator, [prompt])]
+    if failed := [each for each in made if isinstance(each, Exception)]:
+        # Of one prompt alone the answer says why.
+        _LOGGER.warning(
+            "the generator failed on %d of %d prompts, on the first because: %s",
+            len(failed),
+            len(made),
+            failed[0],
+        )
+    return made
+
+
+def drawn(generator: Sampling, prompts: Sequence[Prompt], n: int) -> list[tuple[Generation, ...]]:
+    """Draw n texts for each prompt; where the batch fails, prompt by prompt.
+
+    Returns:
+        For each prompt its texts; none where they could not be drawn, for the answer is there.
+
+    Raises:
+        BudgetSpentError: if a server may be asked no more.
+    """
+    try:
+        return [tuple(several) for several in generator.sample(prompts, n)]
+    except BudgetSpentError:
+        raise
+    except FAILURES as error:
+        if len(prompts) == 1:
+            _LOGGER.warning("no further texts could be drawn for one prompt: %s", error)
+            return [()]
+    return [each for prompt in prompts for each in drawn(generator, [prompt], n)]
+
+
+def trouble(generation: Generation) -> str | None:
+    """Say what is wrong with a text that came; None if nothing is."""
+    is_empty = not (generation.text.strip() or generation.abstained or generation.regions)
+    if is_empty and generation.finish_reason == "stop":
+        return "the model wrote no answer"
+    if is_empty:
+        return f"the model wrote no answer before its reply was cut; {_MORE}"
+    return f"the answer was cut; {_MORE}" if generation.finish_reason == "length" else None
 
 
 def _checked(generator: Generator, prompts: Sequence[Prompt]) -> list[Generation]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from medrag.errors import UnsafePathError
 from medrag.records import Answer, Citation, Hit, ImageRef, Omission, Passage, Selection
@@ -54,7 +55,17 @@ def restored(answer: Answer, given: Found) -> Answer:
             back.get(part, part) if isinstance(part, ImageRef) else part for part in answer.prompt
         ),
         left_out=given.left_out + answer.left_out,
+        trace=tuple(_step(step, back) for step in answer.trace),
     )
+
+
+def _step(step: Mapping[str, Any], back: Mapping[ImageRef, ImageRef]) -> Mapping[str, Any]:
+    """Name the pictures of a step of the trace by their paths in the index."""
+    paths = {here.path: stored.path for here, stored in back.items()}
+    if not paths or not step.get("images"):
+        return step
+    images = [{**each, "path": paths.get(each["path"], each["path"])} for each in step["images"]]
+    return {**step, "images": images}
 
 
 def _found(passage: Passage, resolve: Resolve) -> tuple[Passage, list[ImageRef]]:

@@ -50,7 +50,7 @@ def model_folder(model: str, revision: str | None = None) -> Path:
     if folder.is_dir():
         return folder.resolve()
     if folder.is_absolute() or model.startswith((".", "~")):
-        raise RecipeError(f"the model's folder {folder} does not exist")
+        raise RecipeError(f"the model's folder {folder.absolute()} does not exist")
     if revision is None and model in PACKAGED:
         spec = importlib.util.find_spec(PACKAGED[model])
         if spec is not None and spec.submodule_search_locations:
@@ -178,5 +178,17 @@ def _from_hub(model: str, revision: str | None) -> Path:
         raise RecipeError(
             f"model {model!r} is no folder, not in the hub's cache, and the hub did not give it "
             f"({type(error).__name__}: {str(error).splitlines()[0]}); "
-            "download it where there is a network and name its folder instead"
+            f"{_way_to(model, gated=isinstance(error, hub.errors.GatedRepoError))}"
         ) from error
+
+
+def _way_to(model: str, *, gated: bool) -> str:
+    if gated:
+        return (
+            f"its hub asks first: accept the terms at https://huggingface.co/{model}, then run "
+            "hf auth login, and the same command again"
+        )
+    return (
+        f"where there is a network, run hf download {model} --local-dir FOLDER (hf auth login "
+        "first, if its hub asks for terms); then name FOLDER as the model"
+    )

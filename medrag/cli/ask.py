@@ -58,6 +58,13 @@ Time = Annotated[str | None, typer.Option(help="When it is asked, as 2024-05-31.
 NoGuard = Annotated[
     bool, typer.Option("--no-guard", help="Let the question's own picture and patient count.")
 ]
+Template = Annotated[
+    str | None,
+    typer.Option(
+        help="What a model is asked for: report, longitudinal, explanation, grounding, summary "
+        "..., or a file; by default what the pipeline says."
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Stream = Annotated[
     bool | None,
@@ -125,6 +132,7 @@ def ask(
     corpus: Corpora = None,
     no_guard: NoGuard = False,
     k: Annotated[int | None, typer.Option(min=1, help="Hits to retrieve.")] = None,
+    template: Template = None,
     html: Annotated[Path | None, typer.Option(help="Write the answer as a page, too.")] = None,
     stream: Stream = None,
     as_json: AsJson = False,
@@ -140,6 +148,8 @@ def ask(
 
     settings = ({} if k is None else {"k": k}) | ({"guard": False} if no_guard else {})
     built = load_pipeline(pipeline, index=index, **settings)
+    if template is not None:
+        _use_template(built, template)
     allow = _filter(built.index, kind, domain, corpus)
     streams = not as_json and (sys.stdout.isatty() if stream is None else stream)
     if streams and hasattr(built, "stream"):
@@ -147,6 +157,8 @@ def ask(
     else:
         answer = built.answer(question, allow=allow)
         _tell(answer, as_json=as_json)
+    if built.calibration is not None and answer.confidence is not None and not answer.abstained:
+        message(f"confidence {answer.confidence:.0%}, calibrated")
     if html is not None:
         from medrag.reporting import answer_page
 
@@ -155,6 +167,15 @@ def ask(
     if answer.error:
         message(answer.error, error=True)
         raise typer.Exit(1)
+
+
+def _use_template(pipeline: "Pipeline", template: str) -> None:
+    from medrag.prompting import load_template
+
+    load_template(template)
+    if not hasattr(pipeline.answerer, "template"):
+        raise typer.BadParameter("this pipeline writes no prompts", param_hint="--template")
+    pipeline.answerer.template = template
 
 
 def write_page(path: Path, page: str) -> None:
@@ -172,6 +193,8 @@ def show_answer(answer: "Answer", *, with_text: bool = True) -> None:
     """Print an answer and, below it, what was found wanting and what its markers point to."""
     from medrag.language import neutralised
     from medrag.verification.abstention import held_back
+    from medrag.verification.others import resting_on_others
+    from medrag.verification.revising import taken_out
 
     if (reason := held_back(answer)) is not None:
         show(f"{line(reason)}. What was held back:")
@@ -180,6 +203,10 @@ def show_answer(answer: "Answer", *, with_text: bool = True) -> None:
     for claim in answer.claims:
         if claim.support in ("unsupported", "contradicted"):
             show(f"  [{claim.support}] {shortened(claim.text, _WIDTH)}")
+    for place in sorted(resting_on_others(answer)):
+        show(f"  [of another patient] {shortened(answer.claims[place].text, _WIDTH)}")
+    for claim in taken_out(answer):
+        show(f"  [taken out: {claim.support}] {shortened(claim.text, _WIDTH)}")
     for region in answer.regions:
         show(f"  region: {neutralised(region_words(region, len(answer.question.images)))}")
     for quantity in answer.quantities:
@@ -196,10 +223,14 @@ def _tell_beside(answer: "Answer") -> None:
         kept_out = number(len(answer.excluded), "passage")
         message(f"kept out: {kept_out} of the question's own picture or patient")
     if answer.near_duplicates:
-        message(f"looks like the question's picture: {len(answer.near_duplicates)} of the hits")
+        alike = number(len(answer.near_duplicates), "hit")
+        message(f"{alike} with a picture that looks like the question's")
     for omission in answer.left_out:
         of = f"[{omission.marker}]" if omission.marker else "the question"
         message(f"not all shown to the model: {of}: {line(omission.detail)}")
+    for step in answer.trace:
+        if step.get("tool") and step.get("error"):
+            message(f"the tool {step['tool']} did not work: {line(str(step['error']))}")
 
 
 def region_words(region: "QuestionRegion", n_images: int) -> str:
@@ -259,12 +290,13 @@ def _tell(answer: "Answer", *, as_json: bool) -> None:
 
 def _streamed(pipeline: "Pipeline", question: "Question", allow: "Filter") -> "Answer":
     """Print an answer while it is written, and then what belongs to it."""
-    from medrag.cli.streaming import StreamPrinter
+    from medrag.cli.streaming import StreamPrinter, warnings_beside
     from medrag.language import printable
 
     printer = StreamPrinter(_write_now)
     try:
-        answer: Answer = pipeline.stream(question, printer, allow=allow)
+        with warnings_beside(printer, message):
+            answer: Answer = pipeline.stream(question, printer, allow=allow)
     finally:
         printer.finish()
     # Markers may have been attached since, and sentences removed.

@@ -1,11 +1,11 @@
 """What `medrag models` tells of models that write answers: the list, and one in full."""
 
-import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from medrag.cli.output import number, shortened, table
+from medrag.cli.output import number, table
+from medrag.cli.presets import access, facts_table, last_cells, mark
 
 if TYPE_CHECKING:
     from medrag.codec import Json
@@ -20,13 +20,6 @@ LEGEND = (
     "(at first\nuse), gated (its hub asks first), install, serve (another environment; kind: "
     "remote).\nAll facts of one: medrag models NAME"
 )
-_MARKS = {"verified": "V", "secondary": "S", "from memory": "M"}
-_LICENCE = 16
-_WIDTH = 76
-_GATES = {
-    "none": "open", "accept": "accept its terms", "request": "request access",
-    "download": "got by hand",
-}  # fmt: skip
 # Facts of a preset that stand in a line of their own, by the words before the line.
 _FACTS = {
     "model": "model", "adapter": "adapter", "family": "family", "images": "max_images",
@@ -54,9 +47,7 @@ def listing(rows: "Iterable[tuple[GeneratorPreset, Presence]]") -> str:
             kind_of(preset),
             preset.family,
             _images(preset),
-            shortened(preset.licence, _LICENCE),
-            _MARKS[preset.evidence] + ("+" if preset.differs else ""),
-            _here(preset, found),
+            *last_cells(preset, found.state),
         )
         for preset, found in rows
     ]
@@ -70,7 +61,7 @@ def card(preset: "GeneratorPreset", found: "Presence") -> str:
         ("name", ", ".join((preset.name, *preset.aliases))),
         ("kind", f"generator, {kind_of(preset)}"),
         *(
-            (label, f"{facts[key]}{_mark(preset, key)}")
+            (label, f"{facts[key]}{mark(preset, key)}")
             for label, key in _FACTS.items()
             if facts[key]
         ),
@@ -80,12 +71,7 @@ def card(preset: "GeneratorPreset", found: "Presence") -> str:
         ("recipe", _recipe(preset)),
         ("note", preset.note),
     ]
-    return table(
-        ("" if n else key, line)
-        for key, value in told
-        if value
-        for n, line in enumerate(textwrap.wrap(value, _WIDTH, break_long_words=False))
-    )
+    return facts_table(told)
 
 
 def shape(preset: "GeneratorPreset", found: "Presence") -> "Json":
@@ -113,13 +99,9 @@ def _worded(preset: "GeneratorPreset") -> dict[str, str]:
         "suffix": preset.suffix,
         "dtype": preset.dtype or "",
         "licence": preset.licence,
-        "gate": _GATES[preset.gate],
+        "gate": access(preset),
         "domains": ", ".join(preset.domains),
     }
-
-
-def _mark(preset: "GeneratorPreset", key: str) -> str:
-    return f"  [{preset.differs[key]}]" if key in preset.differs else ""
 
 
 def _images(preset: "GeneratorPreset") -> str:
@@ -133,8 +115,3 @@ def _recipe(preset: "GeneratorPreset") -> str:
         return "generator: {kind: remote, ...} with the address of the server"
     more = ", subfolder: NAME" if preset.in_folders else ""
     return f"generator: {{kind: local, model: {preset.name}{more}}}"
-
-
-def _here(preset: "GeneratorPreset", found: "Presence") -> str:
-    gated = found.state == "download" and preset.gate in ("accept", "request")
-    return "gated" if gated else found.state

@@ -15,6 +15,8 @@ from medrag.cli import ask, check, demo, evaluate, index, models
 from medrag.cli.output import message, prepare_streams
 from medrag.errors import MedragError, is_panic
 
+_GOES_ON = "; what is written stays whole, and the same command goes on from there"
+
 
 class Guarded(TyperGroup):
     """Turn errors of the world into one line on stderr and an exit code."""
@@ -23,9 +25,9 @@ class Guarded(TyperGroup):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            message(
-                "interrupted; what is written stays whole, and the same command goes on from there"
-            )
+            # A question has nothing to go on from; a build and a run have.
+            lasts = ctx.invoked_subcommand in ("demo", "index", "eval")
+            message(f"interrupted{_GOES_ON if lasts else ''}")
             raise typer.Exit(130) from None
         except MedragError as error:
             if ctx.params.get("debug"):

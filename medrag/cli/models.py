@@ -2,7 +2,6 @@
 
 import shutil
 import sys
-import textwrap
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +9,8 @@ import typer
 
 from medrag.cli.ask import check_names
 from medrag.cli.generators import KINDS, LEGEND, card, kind_of, listing, shape
-from medrag.cli.output import message, number, shortened, show, show_json, table
+from medrag.cli.output import message, number, show, show_json, table
+from medrag.cli.presets import access, facts_table, last_cells, mark
 
 if TYPE_CHECKING:
     from medrag.codec import Json
@@ -18,12 +18,9 @@ if TYPE_CHECKING:
     from medrag.encoding.presets import Preset
     from medrag.generation.presets import GeneratorPreset
 
-_MARKS = {"verified": "V", "secondary": "S", "from memory": "M"}
 _SCORES = {"inner product": "product"}
-_LICENCE = 16
 # Below this width of a terminal, score and licence are left to `medrag models NAME`.
 _WIDE = 104
-_WIDTH = 76
 _LEGEND = (
     "known: V read at the authors, S read elsewhere, M from memory; + where a fact differs.\n"
     "here: ready, download (at first use), gated (its hub asks first), file (got by hand), "
@@ -138,9 +135,7 @@ def _listing(rows: "list[tuple[Preset, Presence]]") -> str:
             _short(preset.image) or "-",
             _or_dash(preset.tokens),
             _SCORES.get(preset.score, preset.score),
-            shortened(preset.licence, _LICENCE),
-            _MARKS[preset.evidence] + ("+" if preset.differs else ""),
-            _here(preset, found),
+            *last_cells(preset, found.state),
         )
         for preset, found in rows
     ]
@@ -152,13 +147,9 @@ def _listing(rows: "list[tuple[Preset, Presence]]") -> str:
 
 def _card(preset: "Preset", found: "Presence") -> str:
     marks = {
-        key: f"  [{preset.differs[key]}]" if key in preset.differs else ""
+        key: mark(preset, key)
         for key in ("model", "d", "image", "tokens", "licence", "gate", "checkpoint")
     }
-    gates = {
-        "none": "open", "accept": "accept its terms", "request": "request access",
-        "download": "got by hand",
-    }  # fmt: skip
     told = [
         ("name", ", ".join((preset.name, *preset.aliases))),
         ("kind", preset.kind),
@@ -171,7 +162,7 @@ def _card(preset: "Preset", found: "Presence") -> str:
         ("image", f"{_sides(preset.image)} pixels{marks['image']}" if preset.image else ""),
         ("text", f"{preset.tokens} tokens at most{marks['tokens']}" if preset.tokens else ""),
         ("licence", f"{preset.licence}{marks['licence']}"),
-        ("access", f"{gates[preset.gate]}{marks['gate']}"),
+        ("access", f"{access(preset)}{marks['gate']}"),
         ("domains", ", ".join(preset.domains)),
         ("known", preset.evidence),
         ("here", found.state),
@@ -179,13 +170,7 @@ def _card(preset: "Preset", found: "Presence") -> str:
         ("channel", _channel(preset)),
         ("note", preset.note),
     ]
-    rows = [
-        ("" if n else key, line)
-        for key, value in told
-        if value
-        for n, line in enumerate(textwrap.wrap(value, _WIDTH, break_long_words=False))
-    ]
-    return table(rows)
+    return facts_table(told)
 
 
 def _channel(preset: "Preset") -> str:
@@ -201,11 +186,6 @@ def _channel(preset: "Preset") -> str:
         return f"a recipe with encoder: {{kind: {preset.kind}, model: {preset.name}, {more}}}"
     name = {"page": "page", "sparse": "sparse"}.get(preset.kind, preset.side)
     return f"--channel {name}={preset.name}"
-
-
-def _here(preset: "Preset", found: "Presence") -> str:
-    gated = found.state == "download" and preset.gate in ("accept", "request")
-    return "gated" if gated else found.state
 
 
 def _sides(sides: tuple[int, ...]) -> str:

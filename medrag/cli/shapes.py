@@ -19,6 +19,7 @@ from medrag.records import (
     Source,
 )
 from medrag.verification.abstention import held_back
+from medrag.verification.others import resting_on_others
 
 
 def search_json(
@@ -45,7 +46,11 @@ def hit_json(hit: Hit) -> Json:
 
 
 def answer_json(answer: Answer) -> Json:
-    """{"question", "answer", "abstained", "confidence", "excluded", "claims", "citations", ...}."""
+    """{"question", "answer", "abstained", "confidence", "excluded", "claims", "citations", ...}.
+
+    A claim is "of_another_patient" if it is supported by records of other patients alone.
+    """
+    others = resting_on_others(answer)
     return {
         "question": answer.question.text,
         "options": list(answer.question.options),
@@ -55,7 +60,10 @@ def answer_json(answer: Answer) -> Json:
         "held_back": held_back(answer),
         "confidence": answer.confidence,
         "error": answer.error,
-        "claims": [claim_json(claim) for claim in answer.claims],
+        "claims": [
+            {**claim_json(claim), "of_another_patient": place in others}
+            for place, claim in enumerate(answer.claims)
+        ],
         "citations": [
             {"marker": each.marker, **passage_json(each.passage), "score": each.score}
             for each in answer.citations
@@ -69,6 +77,7 @@ def answer_json(answer: Answer) -> Json:
         "quantities": [quantity_json(each) for each in answer.quantities],
         "left_out": [omission_json(each) for each in answer.left_out],
         "thoughts": answer.thoughts,
+        "option_scores": _finite(answer.option_scores),
         "signals": _finite(answer.signals),
         "trace": _finite(to_json(answer.trace)),
         "timings": dict(answer.timings),

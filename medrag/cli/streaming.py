@@ -1,7 +1,9 @@
 """A text printed while it comes, with nothing in it that drives the terminal."""
 
+import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from medrag.language import printable
 
@@ -41,10 +43,37 @@ class StreamPrinter:
         """Print what was held back, and end the line."""
         self._print(self._held)
         self._held = ""
+        self.end_line()
+
+    def end_line(self) -> None:
+        """End the line that was begun, if one was."""
         if self.text and not self.text.endswith("\n"):
-            self._write("\n")
+            self._print("\n")
 
     def _print(self, text: str) -> None:
         if shown := printable(text):
             self.text += shown
             self._write(shown)
+
+
+class _OnLinesOfItsOwn(logging.Handler):
+    def __init__(self, printer: StreamPrinter, tell: Callable[[str], None]) -> None:
+        super().__init__(logging.WARNING)
+        self._printer = printer
+        self._tell = tell
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._printer.end_line()
+        self._tell(record.getMessage())
+
+
+@contextmanager
+def warnings_beside(printer: StreamPrinter, tell: Callable[[str], None]) -> Iterator[None]:
+    """Tell warnings of medrag on lines of their own, and not within a line of the answer."""
+    logger = logging.getLogger("medrag")
+    handler = _OnLinesOfItsOwn(printer, tell)
+    logger.addHandler(handler)
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)

@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Literal
 
-from medrag.checkpoints.files import PACKAGED, holds_weights
+from medrag.checkpoints.files import PACKAGED
+from medrag.checkpoints.presets import cached, way_to_download
 from medrag.encoding.presets import Loads, Preset
-from medrag.extras import require
 
 State = Literal["ready", "download", "file", "install", "serve", "wrap"]
 
@@ -54,20 +53,11 @@ def presence(preset: Preset) -> Presence:
     ids = [each for each in (preset.model, preset.passage_model) if each is not None]
     if not ids:
         return Presence("file", f"get {preset.checkpoint} from its authors")
-    absent = [each for each in ids if not (_packaged(each) or _cached(each))]
+    absent = [each for each in ids if not (_packaged(each) or cached(each))]
     if not absent:
         return Presence("ready")
-    first = {"accept": "accept its terms at", "request": "request access at"}.get(preset.gate)
-    ask = f"{first} https://huggingface.co/{absent[0]}, then: hf auth login; " if first else ""
-    return Presence("download", ask + "; ".join(f"hf download {each}" for each in absent))
+    return Presence("download", way_to_download(absent, preset.gate))
 
 
 def _packaged(model: str) -> bool:
     return model in PACKAGED and find_spec(PACKAGED[model]) is not None
-
-
-def _cached(model: str) -> bool:
-    """Tell whether the hub's cache holds weights of a model, of any revision."""
-    root = Path(require("huggingface_hub.constants").HF_HUB_CACHE)
-    snapshots = root / f"models--{model.replace('/', '--')}" / "snapshots"
-    return holds_weights(snapshots)

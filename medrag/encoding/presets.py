@@ -1,14 +1,26 @@
 """Encoders by name, with what is known of them: the rows of `presets.yaml`."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, field, fields
-from difflib import get_close_matches
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from medrag.checkpoints.presets import (
+    Check,
+    Evidence,
+    Gate,
+    chosen,
+    differs,
+    mapping,
+    nearest,
+    read_row,
+    rows_of,
+    several,
+    size,
+    words,
+)
 from medrag.errors import RecipeError
-from medrag.extras import require
 from medrag.protocols import Side
 
 EncoderKind = Literal[
@@ -17,9 +29,7 @@ EncoderKind = Literal[
 Loads = Literal[
     "transformers", "open_clip", "sentence-transformers", "remote code", "package", "built in"
 ]
-Gate = Literal["none", "accept", "request", "download"]
 Score = Literal["softmax", "sigmoid", "cosine", "inner product", "maxsim"]
-Evidence = Literal["verified", "secondary", "from memory"]
 Domain = Literal[
     "general", "biomedical", "document", "radiology", "chest", "ct", "pathology", "dermatology",
     "ophthalmology", "endoscopy", "surgery",
@@ -92,9 +102,7 @@ def presets() -> tuple[Preset, ...]:
     Raises:
         RecipeError: if the file holds a key or a value that is none.
     """
-    yaml = require("yaml")
-    rows = yaml.safe_load(_PATH.read_text(encoding="utf-8"))
-    return tuple(preset_of(row, f"{_PATH.name}, row {n}") for n, row in enumerate(rows, 1))
+    return tuple(preset_of(row, place) for row, place in rows_of(_PATH))
 
 
 def find(name: str) -> Preset | None:
@@ -107,8 +115,7 @@ def find(name: str) -> Preset | None:
 
 def near(name: str, n: int = 3) -> list[str]:
     """Give the names of presets that are spelled most like a name, nearest first."""
-    spellings = get_close_matches(_plain(name), _by_name(), n=4 * n, cutoff=0.6)
-    return list(dict.fromkeys(_by_name()[spelling].name for spelling in spellings))[:n]
+    return nearest(_plain(name), _by_name(), n)
 
 
 def preset_of(row: Any, place: str) -> Preset:
@@ -117,22 +124,8 @@ def preset_of(row: Any, place: str) -> Preset:
     Raises:
         RecipeError: naming the place and the key.
     """
-    if not isinstance(row, Mapping):
-        raise RecipeError(f"{place}: expected a mapping, got {type(row).__name__}")
-    place = f"{place} ({row.get('name', 'without a name')})"
-    known = {each.name: each for each in fields(Preset)}
-    for key in row:
-        if key not in known:
-            raise RecipeError(f"{place}: unknown key {key!r}; known: {', '.join(known)}")
-    for key, each in known.items():
-        if key not in row and each.default is MISSING and each.default_factory is MISSING:
-            raise RecipeError(f"{place}: lacks the key {key!r}")
-    values = {key: _value(key, value, f"{place}, {key}") for key, value in row.items()}
-    for key in values.get("differs", {}):
-        if key not in values:
-            raise RecipeError(f"{place}: 'differs' names {key!r}, which the row does not hold")
-    preset = Preset(**values)
-    _check_together(preset, place)
+    preset = read_row(Preset, row, place, _CHECKS)
+    _check_together(preset, f"{place} ({preset.name})")
     return preset
 
 
@@ -145,66 +138,26 @@ def _check_together(preset: Preset, place: str) -> None:
         raise RecipeError(f"{place}: needs a 'model' or a 'checkpoint'")
 
 
-def _value(key: str, value: Any, place: str) -> Any:
-    check: Callable[[Any, str], Any] = _CHECKS.get(key, _text)
-    return check(value, place)
-
-
-def _chosen(value: Any, place: str, *, known: tuple[str, ...]) -> str:
-    if value not in known:
-        raise RecipeError(f"{place}: expected one of {', '.join(known)}, got {value!r}")
-    return str(value)
-
-
-def _several(value: Any, place: str, *, each: Callable[[Any, str], Any]) -> tuple[Any, ...]:
-    if not isinstance(value, list) or not value:
-        raise RecipeError(f"{place}: expected a list, got {value!r}")
-    return tuple(each(one, place) for one in value)
-
-
 def _sides(value: Any, place: str) -> tuple[int, ...]:
-    return _several(value if isinstance(value, list) else [value] * 2, place, each=_size)
-
-
-def _mapping(value: Any, place: str) -> dict[str, Any]:
-    if not isinstance(value, Mapping):
-        raise RecipeError(f"{place}: expected a mapping, got {value!r}")
-    return dict(value)
-
-
-def _differs(value: Any, place: str) -> dict[str, str]:
-    known = get_args(Evidence)
-    return {key: _chosen(one, place, known=known) for key, one in _mapping(value, place).items()}
-
-
-def _size(value: Any, place: str) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise RecipeError(f"{place}: expected a whole number from 1, got {value!r}")
-    return value
-
-
-def _text(value: Any, place: str) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise RecipeError(f"{place}: expected words, got {value!r}")
-    return value
+    return several(value if isinstance(value, list) else [value] * 2, place, each=size)
 
 
 # What turns a value of a row into one of a preset; words where a key is not named.
-_CHECKS: Mapping[str, Callable[[Any, str], Any]] = {
-    "kind": partial(_chosen, known=get_args(EncoderKind)),
-    "loads": partial(_chosen, known=get_args(Loads)),
-    "gate": partial(_chosen, known=get_args(Gate)),
-    "score": partial(_chosen, known=get_args(Score)),
-    "evidence": partial(_chosen, known=get_args(Evidence)),
-    "side": partial(_chosen, known=get_args(Side)),
-    "domains": partial(_several, each=partial(_chosen, known=get_args(Domain))),
-    "aliases": partial(_several, each=_text),
-    "needs": partial(_several, each=_text),
+_CHECKS: Mapping[str, Check] = {
+    "kind": partial(chosen, known=get_args(EncoderKind)),
+    "loads": partial(chosen, known=get_args(Loads)),
+    "gate": partial(chosen, known=get_args(Gate)),
+    "score": partial(chosen, known=get_args(Score)),
+    "evidence": partial(chosen, known=get_args(Evidence)),
+    "side": partial(chosen, known=get_args(Side)),
+    "domains": partial(several, each=partial(chosen, known=get_args(Domain))),
+    "aliases": partial(several, each=words),
+    "needs": partial(several, each=words),
     "image": _sides,
-    "options": _mapping,
-    "differs": _differs,
-    "d": _size,
-    "tokens": _size,
+    "options": mapping,
+    "differs": differs,
+    "d": size,
+    "tokens": size,
 }
 
 

@@ -31,6 +31,8 @@ _LOGGER = logging.getLogger(__name__)
 # HTTP: a proxy that waited in vain, and a server with too much to do.
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504, 524, 529})
 _LONGEST_WAIT = 60.0
+# More overflows what the system counts time in.
+_LONGEST_TIME = 86_400.0
 # Of what a server says about an error; the rest is seldom for people.
 _TOLD = 300
 # A vector of 4,096 numbers is 100 kB of JSON; a batch of 64 of them 6 MB.
@@ -101,10 +103,11 @@ class Endpoint:
         allow_http: bool = False,
         refused: str = _INPUT_REFUSED,
     ) -> None:
-        if timeout <= 0 or wait < 0:
-            raise ValueError(f"timeout must be positive, wait at least 0; got {timeout}, {wait}")
-        if stall <= 0:
-            raise ValueError(f"stall must be positive, got {stall}")
+        for name, seconds in (("timeout", timeout), ("stall", stall)):
+            if not 0 < seconds <= _LONGEST_TIME:  # false of NaN, too
+                raise ValueError(f"{name} must be above 0 and a day at most, got {seconds}")
+        if not 0 <= wait <= _LONGEST_TIME:
+            raise ValueError(f"wait must be at least 0 and a day at most, got {wait}")
         if tries < 1:
             raise ValueError(f"tries must be at least 1, got {tries}")
         self.url = checked(url, allow_http=allow_http)

@@ -8,6 +8,8 @@ from medrag.errors import MedragError
 
 # What a proxy says that gave up waiting for a server, and a server for its own.
 UNDER_WAY = frozenset({408, 504, 524})
+# Three centuries: a message need not tell more digits.
+_FOREVER = 1e10
 
 
 class RefusedError(MedragError):
@@ -53,7 +55,7 @@ def retry_after(said: str | None) -> float | None:
         seconds = float(said)
     except ValueError:
         seconds = _until(said)
-    return max(seconds, 0.0) if math.isfinite(seconds) else None
+    return min(max(seconds, 0.0), _FOREVER) if math.isfinite(seconds) else None
 
 
 def _until(date: str) -> float:

@@ -1,5 +1,6 @@
 """Answer a benchmark, arm by arm, onto disk: killed at any moment, it goes on where it stopped."""
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,6 +27,8 @@ _PATIENCE = 256
 # Answers in a row that fail before a run does: nobody wants thousands of them by the morning.
 _FAILURES = 128
 _STAGE = "answering"
+
+_LOGGER = logging.getLogger(__name__)
 
 
 def run_benchmark(
@@ -122,6 +125,7 @@ def _write_arms(
     if progress:
         progress.finish(_STAGE)
     context.close()
+    failures.close(left)
     return memory
 
 
@@ -162,15 +166,27 @@ class _FailureCheck:
     """Refuses to go on where nothing but failures comes, such as from a server that is gone."""
 
     n_failed: int = 0
+    n_failed_in_all: int = 0
 
     def look(self, answers: Iterable[Answer]) -> None:
         for each in answers:
-            self.n_failed = self.n_failed + 1 if each.error and not each.text else 0
+            failed = bool(each.error and not each.text)
+            self.n_failed = self.n_failed + 1 if failed else 0
+            self.n_failed_in_all += failed
             if self.n_failed >= _FAILURES:
                 raise EvaluationError(
                     f"{self.n_failed} answers in a row failed, the last because: {each.error}; put "
                     "that right, and the same command goes on: what failed is tried anew"
                 )
+
+    def close(self, n: int) -> None:
+        """Tell how many of n answers failed, if any did."""
+        if self.n_failed_in_all:
+            _LOGGER.warning(
+                "%d of %d answers failed; the same command tries these anew",
+                self.n_failed_in_all,
+                n,
+            )
 
 
 def _answer(writer: Writer, arms: Arms, name: str, asked: Sequence[Asked]) -> list[Answer]:

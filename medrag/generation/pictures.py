@@ -1,12 +1,5 @@
-"""The pictures of a prompt as a model is shown them: as many pixels as it is to look at."""
+"""The pictures of a prompt, and how many pixels of each a model is to look at."""
 
-from math import sqrt
-
-import numpy as np
-from numpy.typing import NDArray
-
-from medrag.extras import require
-from medrag.images import read_image
 from medrag.images.pointing import unmarked
 from medrag.records import ImageRef, Prompt
 
@@ -31,27 +24,3 @@ def pixel_caps(prompt: Prompt, most: int | None) -> list[int | None]:
         if isinstance(part, ImageRef):
             caps.append(most if unmarked(part) in asked else min(bounds, default=None))
     return caps + [most] * (len(images_of(prompt)) - len(caps))
-
-
-def shown_picture(image: ImageRef, most: int | None) -> NDArray[np.uint8]:
-    """Read a picture, and make it smaller where it has more pixels than it may.
-
-    Args:
-        image: its path is absolute.
-        most: pixels; None for no bound.
-
-    Returns:
-        (h, w, 3) RGB of the same proportions, each side at least one pixel.
-
-    Raises:
-        InputFileError: if the picture cannot be read.
-    """
-    pixels = read_image(image)
-    height, width = pixels.shape[:2]
-    if most is None or height * width <= most:
-        return pixels
-    scale = sqrt(most / (height * width))
-    size = max(1, int(width * scale)), max(1, int(height * scale))
-    library = require("PIL.Image")
-    picture = library.fromarray(pixels).resize(size, library.Resampling.BICUBIC)
-    return np.asarray(picture, dtype=np.uint8)

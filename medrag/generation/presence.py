@@ -2,11 +2,9 @@
 
 from dataclasses import dataclass
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Literal
 
-from medrag.checkpoints.files import holds_weights
-from medrag.extras import require
+from medrag.checkpoints.presets import cached, way_to_download
 from medrag.generation.presets import GeneratorPreset
 
 State = Literal["ready", "download", "install", "serve"]
@@ -37,15 +35,7 @@ def presence(preset: GeneratorPreset) -> Presence:
     if missing:
         extra = "medrag[local]" if "peft" in missing else "medrag"
         return Presence("install", f"{', '.join(missing)} missing: pip install '{extra}'")
-    absent = [each for each in (preset.model, preset.adapter) if each and not _cached(each)]
+    absent = [each for each in (preset.model, preset.adapter) if each and not cached(each)]
     if not absent:
         return Presence("ready")
-    first = {"accept": "accept its terms at", "request": "request access at"}.get(preset.gate)
-    ask = f"{first} https://huggingface.co/{absent[0]}, then: hf auth login; " if first else ""
-    return Presence("download", ask + "; ".join(f"hf download {each}" for each in absent))
-
-
-def _cached(model: str) -> bool:
-    """Tell whether the hub's cache holds weights of a model, of any revision."""
-    root = Path(require("huggingface_hub.constants").HF_HUB_CACHE)
-    return holds_weights(root / f"models--{model.replace('/', '--')}" / "snapshots")
+    return Presence("download", way_to_download(absent, preset.gate))

@@ -1,19 +1,28 @@
 """Models that write answers, by name, with what is known of them: the rows of `presets.yaml`."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, field, fields
-from difflib import get_close_matches
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from medrag.checkpoints.presets import (
+    Check,
+    Evidence,
+    Gate,
+    chosen,
+    differs,
+    nearest,
+    read_row,
+    rows_of,
+    several,
+    size,
+    words,
+)
 from medrag.errors import RecipeError
-from medrag.extras import require
 from medrag.generation.regions import Convention
 
 Loads = Literal["transformers", "peft", "serve"]
-Gate = Literal["none", "accept", "request", "download"]
-Evidence = Literal["verified", "secondary", "from memory"]
 Dtype = Literal["bfloat16", "float16", "float32"]
 Family = Literal[
     "gemma3", "qwen2_vl", "qwen2_5_vl", "qwen3_vl", "llava", "causal_lm", "internvl_chat",
@@ -97,9 +106,7 @@ def presets() -> tuple[GeneratorPreset, ...]:
     Raises:
         RecipeError: if the file holds a key or a value that is none.
     """
-    yaml = require("yaml")
-    rows = yaml.safe_load(_PATH.read_text(encoding="utf-8"))
-    return tuple(preset_of(row, f"{_PATH.name}, row {n}") for n, row in enumerate(rows, 1))
+    return tuple(preset_of(row, place) for row, place in rows_of(_PATH))
 
 
 def find(name: str) -> GeneratorPreset | None:
@@ -112,8 +119,13 @@ def find(name: str) -> GeneratorPreset | None:
 
 def near(name: str, n: int = 3) -> list[str]:
     """Give the names of presets that are spelled most like a name, nearest first."""
-    spellings = get_close_matches(name.strip().lower(), _by_name(), n=4 * n, cutoff=0.6)
-    return list(dict.fromkeys(_by_name()[spelling].name for spelling in spellings))[:n]
+    return nearest(name.strip().lower(), _by_name(), n)
+
+
+def meant(name: str) -> str:
+    """Ask for the presets that a name may have meant: "did you mean ...? "; "" without any."""
+    close = near(name)
+    return f"did you mean {' or '.join(close)}? " if close else ""
 
 
 def preset_of(row: Any, place: str) -> GeneratorPreset:
@@ -122,22 +134,8 @@ def preset_of(row: Any, place: str) -> GeneratorPreset:
     Raises:
         RecipeError: naming the place and the key.
     """
-    if not isinstance(row, Mapping):
-        raise RecipeError(f"{place}: expected a mapping, got {type(row).__name__}")
-    place = f"{place} ({row.get('name', 'without a name')})"
-    known = {each.name: each for each in fields(GeneratorPreset)}
-    for key in row:
-        if key not in known:
-            raise RecipeError(f"{place}: unknown key {key!r}; known: {', '.join(known)}")
-    for key, each in known.items():
-        if key not in row and each.default is MISSING and each.default_factory is MISSING:
-            raise RecipeError(f"{place}: lacks the key {key!r}")
-    values = {key: _value(key, each, f"{place}, {key}") for key, each in row.items()}
-    for key in values.get("differs", {}):
-        if key not in values:
-            raise RecipeError(f"{place}: 'differs' names {key!r}, which the row does not hold")
-    preset = GeneratorPreset(**values)
-    _check_together(preset, place)
+    preset = read_row(GeneratorPreset, row, place, _CHECKS)
+    _check_together(preset, f"{place} ({preset.name})")
     return preset
 
 
@@ -154,44 +152,15 @@ def _check_together(preset: GeneratorPreset, place: str) -> None:
         raise RecipeError(f"{place}: what was trained on several images takes several")
 
 
-def _value(key: str, value: Any, place: str) -> Any:
-    check: Callable[[Any, str], Any] = _CHECKS.get(key, _text)
-    return check(value, place)
-
-
-def _chosen(value: Any, place: str, *, known: tuple[str, ...]) -> str:
-    if value not in known:
-        raise RecipeError(f"{place}: expected one of {', '.join(known)}, got {value!r}")
-    return str(value)
-
-
-def _several(value: Any, place: str, *, each: Callable[[Any, str], Any]) -> tuple[Any, ...]:
-    if not isinstance(value, list) or not value:
-        raise RecipeError(f"{place}: expected a list, got {value!r}")
-    return tuple(each(one, place) for one in value)
-
-
 def _tags(value: Any, place: str) -> tuple[str, ...]:
-    tags = _several(value, place, each=_text)
+    tags = several(value, place, each=words)
     if len(tags) != 2:
         raise RecipeError(f"{place}: expected an opening and a closing tag, got {value!r}")
     return tags
 
 
-def _differs(value: Any, place: str) -> dict[str, str]:
-    if not isinstance(value, Mapping):
-        raise RecipeError(f"{place}: expected a mapping, got {value!r}")
-    return {key: _chosen(one, place, known=get_args(Evidence)) for key, one in value.items()}
-
-
-def _size(value: Any, place: str) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise RecipeError(f"{place}: expected a whole number from 1, got {value!r}")
-    return value
-
-
 def _images(value: Any, place: str) -> int | None:
-    return value if value is None or (value == 0 and value is not False) else _size(value, place)
+    return value if value is None or (value == 0 and value is not False) else size(value, place)
 
 
 def _flag(value: Any, place: str) -> bool:
@@ -200,32 +169,26 @@ def _flag(value: Any, place: str) -> bool:
     return value
 
 
-def _text(value: Any, place: str) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise RecipeError(f"{place}: expected words, got {value!r}")
-    return value
-
-
 # What turns a value of a row into one of a preset; words where a key is not named.
-_CHECKS: Mapping[str, Callable[[Any, str], Any]] = {
-    "loads": partial(_chosen, known=get_args(Loads)),
-    "family": partial(_chosen, known=get_args(Family)),
-    "gate": partial(_chosen, known=get_args(Gate)),
-    "evidence": partial(_chosen, known=get_args(Evidence)),
-    "coordinates": partial(_chosen, known=get_args(Convention)),
-    "dtype": partial(_chosen, known=get_args(Dtype)),
-    "domains": partial(_several, each=partial(_chosen, known=get_args(Domain))),
-    "aliases": partial(_several, each=_text),
+_CHECKS: Mapping[str, Check] = {
+    "loads": partial(chosen, known=get_args(Loads)),
+    "family": partial(chosen, known=get_args(Family)),
+    "gate": partial(chosen, known=get_args(Gate)),
+    "evidence": partial(chosen, known=get_args(Evidence)),
+    "coordinates": partial(chosen, known=get_args(Convention)),
+    "dtype": partial(chosen, known=get_args(Dtype)),
+    "domains": partial(several, each=partial(chosen, known=get_args(Domain))),
+    "aliases": partial(several, each=words),
     "max_images": _images,
     "trained_multi_image": _flag,
     "in_folders": _flag,
     "square": _flag,
-    "min_pixels": _size,
-    "max_pixels": _size,
-    "context_pixels": _size,
+    "min_pixels": size,
+    "max_pixels": size,
+    "context_pixels": size,
     "think": _tags,
     "answer": _tags,
-    "differs": _differs,
+    "differs": differs,
 }
 
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 
 from medrag.generation.loose_json import Json, Keyed, Listed, loose_json
 from medrag.language.markers import MARKER
+from medrag.language.numerals import with_point
 from medrag.records import Quantity
 
-_DECIMAL_COMMA = frozenset({"de", "fr", "es", "it", "pt", "nl"})
 # How a unit is shown, and how it is written. A lone "s" needs a blank before it: "in her 80s".
 _UNITS = {
     "mmHg": "mmHg|mm Hg",
@@ -158,7 +158,7 @@ def _numbers(text: str, language: str) -> Iterator[_Number]:
         end = match.end()
         if _POWER.match(text, end):
             continue
-        value = float(_point(match["digits"], language))
+        value = float(with_point(match["digits"], language))
         if value == float("inf"):
             continue
         unit, unit_end = "", end
@@ -212,19 +212,6 @@ def _bound(text: str, number: _Number) -> str:
 
 def _symbol(written: str) -> str:
     return next(symbol for symbol, forms in _SPELLED if forms.fullmatch(written))
-
-
-def _point(written: str, language: str) -> str:
-    """Write a number with a decimal point and no separators of thousands."""
-    written = re.sub(r"[ \u00a0\u202f]", "", written)
-    commas, points = written.count(","), written.count(".")
-    if commas and points:
-        whole, _, part = written.rpartition(max(",", ".", key=written.rfind))
-        return f"{whole.replace(',', '').replace('.', '')}.{part}"
-    if commas == 1:
-        groups = re.fullmatch(r"[1-9]\d{0,2},\d{3}", written) and language not in _DECIMAL_COMMA
-        return written.replace(",", "" if groups else ".")
-    return written.replace(",", "") if points < 2 else written.replace(".", "")
 
 
 def _counts(text: str) -> Iterator[tuple[int, Quantity]]:

@@ -12,18 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medrag.errors import InputFileError
-from medrag.images.reading import origin, read_image
+from medrag.images.reading import read_image
 from medrag.records import Box, ImageRef, Question, QuestionRegion
 
-# Of the sides of what is pointed at, that is shown around it in a crop.
-_MARGIN = 0.25
-# Of the shorter side of a picture: what is shown around a point, and at least in a crop.
+# Of the shorter side of a picture: what is shown around a point.
 _AROUND_POINT = 0.05
-_LEAST_CROP = 0.2
 # Of a side of a picture: a box that reaches over its edge by no more was rounded, and is cut there.
 _EDGE = 0.01
 # Of the greatest value of a mask: nearer to it, or to 0, than this is what lossy saving does.
 _NOISE = 0.2
+# The white of a mask is far above the numbers that a tool gives to structures.
+_MOST_LABEL = 63
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +33,6 @@ class RegionView:
         number: as it is drawn onto `marked`, from 1 in each picture; None where it is not drawn.
         box: the place in pixels of the picture: a box itself, about a point, or about a mask.
         marked: the picture with all that the question points at in it outlined.
-        crop: the place and some of what is around it.
         words: which part is meant, for those who only read.
     """
 
@@ -42,7 +40,6 @@ class RegionView:
     number: int | None
     box: Box | None
     marked: ImageRef | None
-    crop: ImageRef | None
     words: str
 
 
@@ -76,7 +73,6 @@ def region_views(question: Question) -> tuple[RegionView, ...]:
             numbers[place],
             each.box if each else None,
             marked.get(region.image) if each else None,
-            _crop(question, region, each) if each else None,
             _words(region, each),
         )
         for place, (region, each) in enumerate(zip(question.regions, found, strict=True))
@@ -93,6 +89,21 @@ def pointed_images(question: Question, views: Sequence[RegionView]) -> tuple[Ima
 def unmarked(image: ImageRef) -> ImageRef:
     """Give a picture without marks and hashes: equal for the plain and the pointed picture."""
     return replace(image, marks=(), sha256=None, phash=None)
+
+
+def with_marks(image: ImageRef, boxes: Sequence[Box]) -> ImageRef:
+    """Give a picture with further boxes drawn onto it, in pixels of what is shown of it."""
+    return replace(image, marks=(*image.marks, *boxes), sha256=None, phash=None)
+
+
+def shown_size(image: ImageRef) -> tuple[int, int]:
+    """Measure a picture as it is shown: width and height in pixels.
+
+    Raises:
+        InputFileError: if it cannot be read.
+    """
+    height, width = read_image(unmarked(image)).shape[:2]
+    return width, height
 
 
 def check_regions(question: Question) -> None:
@@ -142,8 +153,10 @@ def read_mask(path: str, image: ImageRef, size: tuple[int, int]) -> NDArray[np.b
     share = pixels.astype(np.float32) / most
     held: NDArray[np.bool_] = share > 0.5
     n_shaded = int(((share > _NOISE) & (share < 1 - _NOISE)).sum())
+    # Small numbers are labels, and of several nobody said which one is meant.
+    labelled = most <= _MOST_LABEL and bool(((pixels > 0) & (pixels < most)).any())
     # A few shades stand along edges, where a mask was stretched or saved with loss.
-    if n_shaded > max(0.01 * share.size, 0.25 * int(held.sum())):
+    if labelled or n_shaded > max(0.01 * share.size, 0.25 * int(held.sum())):
         raise InputFileError(
             Path(path),
             "is a mask of several shades; what is meant must be white and all else black",
@@ -161,8 +174,7 @@ def _all_found(question: Question) -> list[_Found | None]:
             continue
         image = _image(question, region)
         if region.image not in sizes:
-            height, width = read_image(unmarked(image)).shape[:2]
-            sizes[region.image] = (width, height)
+            sizes[region.image] = shown_size(image)
         size = sizes[region.image]
         if region.mask is not None:
             mask = read_mask(region.mask, image, size)
@@ -225,26 +237,8 @@ def _marked(
     marked = {}
     for region in question.regions:
         if drawn := boxes[region.image]:
-            image = _image(question, region)
-            marks = (*image.marks, *drawn)
-            marked[region.image] = replace(image, marks=marks, sha256=None, phash=None)
+            marked[region.image] = with_marks(_image(question, region), drawn)
     return marked, numbers
-
-
-def _crop(question: Question, region: QuestionRegion, found: _Found) -> ImageRef:
-    image = _image(question, region)
-    start = origin(image)
-    least = _LEAST_CROP * min(found.size)
-    edges = [0.0, 0.0, 0.0, 0.0]
-    for axis, whole in enumerate(found.size):
-        low, high = found.box[axis], found.box[axis + 2]
-        reach = max((high - low) * (0.5 + _MARGIN), least / 2)
-        middle = (low + high) / 2
-        offset = (start.left, start.top)[axis]
-        edges[axis] = offset + max(0.0, middle - reach) * start.unit
-        edges[axis + 2] = offset + min(float(whole), middle + reach) * start.unit
-    box = (edges[0], edges[1], edges[2], edges[3])
-    return replace(image, box=box, marks=(), sha256=None, phash=None)
 
 
 def _words(region: QuestionRegion, found: _Found | None) -> str:

@@ -1,12 +1,11 @@
 """The right half of the flow: retrieve, select, answer."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from time import perf_counter
 from typing import Any
 
 from medrag.answering.pictures import Found, found, restored
+from medrag.answering.timing import Clock
 from medrag.identity import load_key
 from medrag.pipeline.guarding import guarded, guards, near_duplicates, violates
 from medrag.pipeline.preparing import prepared
@@ -123,9 +122,9 @@ class Pipeline:
         self, questions: Sequence[Question], *, allow: Filter | None = None
     ) -> list[Selected]:
         """Do the first half of `answer_all`: prepare, retrieve and select."""
-        clock = _Clock()
-        with clock.stage("prepare"):
-            ready = self.prepared(questions)
+        clock = Clock()
+        ready = self.prepared(questions)
+        clock.lap("prepare")
         seconds = clock.shared(len(ready))
         return [
             replace(each, seconds={**seconds, **each.seconds})
@@ -151,18 +150,16 @@ class Pipeline:
             about: the questions that the guard is for, where others are asked in their place (the
                 same without its pictures, say).
         """
-        clock = _Clock()
         guard = self.guard if guard is None else guard
         allowed = self.allow if allow is None else allow
         filters = [guarded(q, allowed) if guard else allowed for q in about or questions]
-        with clock.stage("retrieve"):
-            rankings = self.retriever.retrieve(questions, self.k, filters)
-        with clock.stage("guard"):
-            excluded = self._excluded(questions, filters if guard else [], allowed)
-        with clock.stage("select"):
-            selections = [
-                self.selector.select(q, r) for q, r in zip(questions, rankings, strict=True)
-            ]
+        clock = Clock()
+        rankings = self.retriever.retrieve(questions, self.k, filters)
+        clock.lap("retrieve")
+        excluded = self._excluded(questions, filters if guard else [], allowed)
+        clock.lap("guard")
+        selections = [self.selector.select(q, r) for q, r in zip(questions, rankings, strict=True)]
+        clock.lap("select")
         seconds = clock.shared(len(questions))
         return [
             Selected(question, selection, excluded.get(i, ()), seconds)
@@ -178,12 +175,12 @@ class Pipeline:
             calibrated: False leaves the calibration out, for answers that are made in another way
                 than those it was fitted to (without evidence, say).
         """
-        clock = _Clock()
         shown = [self._found(each.selection) for each in selected]
-        with clock.stage("answer"):
-            answers = self.answerer.answer(
-                [each.question for each in selected], [each.selection for each in shown]
-            )
+        clock = Clock()
+        answers = self.answerer.answer(
+            [each.question for each in selected], [each.selection for each in shown]
+        )
+        clock.lap("answer")
         seconds = clock.shared(len(selected))
         return [
             self._finished(answer, each, found, seconds, calibrated=calibrated)
@@ -207,16 +204,16 @@ class Pipeline:
             MedragError: as `answer_all`.
         """
         (each,) = self.select_all([question], allow=allow)
-        clock = _Clock()
         found = self._found(each.selection)
-        with clock.stage("answer"):
-            # What a calibration may hold back is not told before its confidence is known.
-            streams = self.calibration is None
-            if streams and isinstance(self.answerer, StreamingAnswerer):
-                answer = self.answerer.stream(each.question, found.selection, tell)
-            else:
-                (answer,) = self.answerer.answer([each.question], [found.selection])
-                streams = False
+        clock = Clock()
+        # What a calibration may hold back is not told before its confidence is known.
+        streams = self.calibration is None
+        if streams and isinstance(self.answerer, StreamingAnswerer):
+            answer = self.answerer.stream(each.question, found.selection, tell)
+        else:
+            (answer,) = self.answerer.answer([each.question], [found.selection])
+            streams = False
+        clock.lap("answer")
         finished = self._finished(answer, each, found, clock.shared(1))
         if not streams and held_back(finished) is None:
             tell(finished.text)
@@ -276,17 +273,3 @@ def model_name(answerer: Answerer) -> str:
     """Name what writes the answers: the generator, or an answerer that has none."""
     generator = getattr(answerer, "generator", None)
     return str(getattr(generator, "name", type(answerer).__name__))
-
-
-class _Clock:
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        started = perf_counter()
-        yield
-        self.seconds[name] = perf_counter() - started
-
-    def shared(self, n: int) -> Mapping[str, float]:
-        return {name: seconds / max(1, n) for name, seconds in self.seconds.items()}

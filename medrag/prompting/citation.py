@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from medrag.language import leading_markers, markers, sentences, without_markers
+from medrag.language.known import prompt_language
 from medrag.records import Citation, Claim, Prompt
 
 
@@ -28,7 +29,7 @@ def cite(text: str, prompt: Prompt) -> Cited:
     citations and no claim.
     """
     claims = []
-    for piece in _pieces(text, _language(prompt)):
+    for piece in _pieces(text, prompt_language(prompt)):
         bare = without_markers(piece)
         if any(char.isalnum() for char in bare):
             claims.append(Claim(bare, markers(piece, len(prompt.evidence)).numbers))
@@ -38,10 +39,6 @@ def cite(text: str, prompt: Prompt) -> Cited:
         for number in used.numbers
     )
     return Cited(tuple(claims), citations, _error(used.broken, len(prompt.evidence)))
-
-
-def _language(prompt: Prompt) -> str:
-    return prompt.evidence[0].passage.source.language if prompt.evidence else "en"
 
 
 def _pieces(text: str, language: str) -> list[str]:

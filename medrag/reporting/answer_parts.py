@@ -18,6 +18,8 @@ from medrag.reporting.cards import picture_figure
 from medrag.reporting.evidence import Picture, question_pictures, trace_pictures
 from medrag.reporting.markup import Html, element, joined
 from medrag.reporting.words import shortened
+from medrag.verification.others import resting_on_others
+from medrag.verification.revising import taken_out
 
 _STEPS = 12
 _STEP_PICTURES = 4
@@ -54,21 +56,39 @@ def confidence_words(confidence: float) -> str:
 def claim_flags(answer: Answer) -> Html:
     """List the sentences of an answer and whether their evidence supports them.
 
-    Nothing where none was checked. Where all are supported, one line says so.
+    Nothing where none was checked. Where all are supported, and not by records of other patients
+    alone, one line says so.
     """
     checked = [claim for claim in answer.claims if claim.support != "unchecked"]
     if not checked:
         return Html("")
     n_held = sum(claim.support == "supported" for claim in checked)
-    if n_held == len(answer.claims):
+    others = resting_on_others(answer)
+    if n_held == len(answer.claims) and not others:
         told = "Checked: the evidence cited supports every sentence."
         return element("div", told, class_="checked")
-    entries = [_flagged(claim.text, claim.support, claim.score) for claim in answer.claims]
+    entries = [
+        _of_another(claim.text) if n in others else _flagged(claim.text, claim.support, claim.score)
+        for n, claim in enumerate(answer.claims)
+    ]
     told = f"Checked: {n_held} of {len(answer.claims)} sentences supported by the evidence cited"
+    told += f", {len(others)} of these by records of other patients alone" if others else ""
     return element(
         "div",
         element("div", told, class_="checked"),
         element("ul", *entries, class_="flags", aria_label="Support of each sentence"),
+    )
+
+
+def removed_list(answer: Answer) -> Html:
+    """List the sentences that were taken out, since their evidence does not support them."""
+    gone = taken_out(answer)
+    if not gone:
+        return Html("")
+    return element(
+        "div",
+        element("div", "Taken out of the answer, for want of support", class_="checked"),
+        element("ul", *(_flagged(each.text, each.support, None) for each in gone), class_="flags"),
     )
 
 
@@ -147,13 +167,20 @@ _OMITTED = {
 
 def _flagged(words: str, support: Support, score: float | None) -> Html:
     sign, told = _FLAGS[support]
-    sure = f" ({score:.0%})" if score is not None and 0 <= score <= 1 else ""
+    # Beside "not supported" a share of words found, or a probability, would read as its opposite.
+    told_too = support == "supported" and score is not None and 0 <= score <= 1
+    sure = f" ({score:.0%})" if told_too else ""
     return element(
         "li",
         element("b", element("span", f"{sign} ", aria_hidden="true"), f"{told}{sure}"),
         element("span", words, dir="auto"),
         class_=support,
     )
+
+
+def _of_another(words: str) -> Html:
+    told = element("b", element("span", "! ", aria_hidden="true"), "supported, of another patient")
+    return element("li", told, element("span", words, dir="auto"), class_="unsupported")
 
 
 def _quantity(quantity: Quantity) -> list[Html]:

@@ -5,12 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from medrag.places import place_in_document
-from medrag.records import OF_ANOTHER_PATIENT, Answer, Citation, Hit, Part, Passage
+from medrag.records import Answer, Citation, Hit, Part, Passage, Question
 from medrag.reporting.answer_regions import legend, overlay
 from medrag.reporting.evidence import Picture, passage_pictures
 from medrag.reporting.facts import readable
 from medrag.reporting.markup import Html, element, joined
 from medrag.reporting.words import highlighted, repeated, shortened
+from medrag.verification.others import of_another_patient
 
 _LONG = 1500
 _ROWS = 40
@@ -33,7 +34,7 @@ def citation_card(
         "header",
         element("span", str(marker), class_="number"),
         element("span", passage.kind, class_="kind"),
-        _warning(passage),
+        _warning(passage, answer.question),
         element("span", source_line(passage), class_="source"),
         _back(back),
     )
@@ -96,8 +97,8 @@ def _hit(hit: Hit) -> Html:
     )
 
 
-def _warning(passage: Passage) -> Html:
-    if passage.kind not in OF_ANOTHER_PATIENT:
+def _warning(passage: Passage, question: Question) -> Html:
+    if not of_another_patient(passage, question):
         return Html("")
     told = "This is another patient's. It says nothing of the patient in question."
     return element("span", "another patient", class_="kind other", title=told)

@@ -11,6 +11,7 @@ from medrag.reporting.answer_parts import (
     confidence_words,
     left_out,
     quantity_list,
+    removed_list,
     signal_rows,
     steps,
     thoughts,
@@ -138,13 +139,15 @@ def _answer(answer: Answer, words: Html) -> Html:
     )
     error = element("p", answer.error, class_="error", role="alert") if answer.error else ""
     held = held_back(answer)
+    why = f"{held[:1].upper()}{held[1:]}. What was held back:" if held is not None else ""
     return element(
         "section",
         element("p", label, confidence, class_="label"),
-        element("p", f"{held}. What was held back:", class_="held") if held is not None else "",
+        element("p", why, class_="held") if why else "",
         words if answer.text.strip() else "",
         error,
         claim_flags(answer),
+        removed_list(answer),
         quantity_list(answer.quantities),
         class_=f"answer {kind}",
     )

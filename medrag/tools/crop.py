@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from medrag.images.pointing import shown_size
 from medrag.records import ImageRef, QuestionRegion, ToolResult
 from medrag.tools.places import (
     COORDINATES,
@@ -12,7 +13,6 @@ from medrag.tools.places import (
     part_of,
     read_box,
     read_name,
-    shown_size,
     widened,
 )
 
@@ -25,9 +25,9 @@ class CropTool:
     itself, in pixels of the given picture; what is shown may be larger by the margin.
 
     Args:
-        coordinates: what the numbers of a box count: "pixels" of the picture as it is stored,
+        coordinates: what the numbers of a box count: pixels of the "original" picture,
             "unit" for fractions of its sides, "thousand" for thousandths. Choose what the model
-            was trained to write.
+            was trained to write, as of its generator.
         margin: shown around the box on each side, as a share of the box's own sides.
         least_side: pixels; a smaller box is shown with what lies around it.
 
@@ -41,7 +41,7 @@ class CropTool:
     name = "crop"
 
     def __init__(
-        self, *, coordinates: Coordinates = "pixels", margin: float = 0.0, least_side: int = 32
+        self, *, coordinates: Coordinates = "original", margin: float = 0.0, least_side: int = 32
     ) -> None:
         check_coordinates(coordinates)
         if not 0 <= margin <= 2:

@@ -135,9 +135,10 @@ def read_definitions(path: Path) -> dict[str, str]:
         RecipeError: if the file cannot be read, is larger than 4 MB, or holds anything else.
     """
     try:
-        raw = path.read_bytes()
+        with path.open("rb") as stream:
+            raw = stream.read(_LARGEST + 1)
         if len(raw) > _LARGEST:
-            raise RecipeError(f"{path} has {len(raw):,} bytes, expected {_LARGEST:,} at most")
+            raise RecipeError(f"{path} has more than {_LARGEST:,} bytes, which no definitions need")
         values = require("yaml").safe_load(raw.decode("utf-8"))
     except (OSError, ValueError, RecursionError, require("yaml").YAMLError) as error:
         raise RecipeError(f"the definitions {path} cannot be read: {error}") from error

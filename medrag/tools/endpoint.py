@@ -1,10 +1,10 @@
 """Models of one's own as tools: a classifier, segmenter or detector behind a JSON address."""
 
 import hashlib
+import json
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from math import sqrt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 
 from medrag.endpoint import Endpoint
 from medrag.errors import MedragError
-from medrag.extras import require
 from medrag.images import read_image
+from medrag.images.given import at_most
+from medrag.images.pointing import unmarked
+from medrag.language.verbal import CHATCAD, check_table, in_words
 from medrag.records import Box, ImageRef, QuestionRegion, ToolResult
 from medrag.shapes import ShapeError, decoder
 from medrag.tools.overlays import data_url, kept
@@ -67,11 +69,13 @@ class EndpointTool:
         folder: where pictures of replies are kept; without one a reply with pictures is refused.
         max_pixels: of a picture that is sent; larger ones are scaled, and boxes scaled back. None
             sends them as they are.
-        say: writes probabilities as words, such as `medrag.prompting.verbal.in_words`; None tells
-            them as numbers, the most probable first.
+        words: tell probabilities in the words of `table` ("Likely effusion."), for models that
+            weigh words better than numbers. The most probable comes first either way.
+        table: from which probability on which words hold; begins at 0 and ascends. The words hold
+            {finding} once; by default ChatCAD's.
 
     Raises:
-        ValueError: if name, about or a number makes no sense.
+        ValueError: if name, about, table or a number makes no sense.
         RecipeError: if the address is malformed or not encrypted, or the key is missing.
 
     Source:
@@ -87,7 +91,8 @@ class EndpointTool:
         key_variable: str | None = None,
         folder: Path | None = None,
         max_pixels: int | None = None,
-        say: Callable[[Mapping[str, float]], str] | None = None,
+        words: bool = False,
+        table: tuple[tuple[float, str], ...] = CHATCAD,
         timeout: float = 120.0,
         tries: int = 3,
         wait: float = 1.0,
@@ -99,11 +104,13 @@ class EndpointTool:
             raise ValueError(f"about must have 1 to {_LONGEST_ABOUT} characters, got {len(about)}")
         if max_pixels is not None and max_pixels < 1:
             raise ValueError(f"max_pixels must be at least 1, got {max_pixels}")
+        check_table(table)
         self.name = name
         self.about = " ".join(about.split())
         self.folder = folder
         self.max_pixels = max_pixels
-        self.say = say or _as_numbers
+        self.words = words
+        self.table = table
         self.endpoint = Endpoint(
             url=url, key_variable=key_variable, timeout=timeout, tries=tries, wait=wait,
             allow_http=allow_http, refused=_REFUSED,
@@ -114,7 +121,8 @@ class EndpointTool:
     @property
     def identity(self) -> str:
         """What the result depends on beside the arguments, as far as it is known here."""
-        settings = repr([self.endpoint.shown, self.about, self.max_pixels])
+        told = self.table if self.words else ()
+        settings = repr([self.endpoint.shown, self.about, self.max_pixels, told])
         return f"{self.name}-{hashlib.sha256(settings.encode()).hexdigest()[:8]}"
 
     def call(self, arguments: Mapping[str, Any], images: Sequence[ImageRef]) -> ToolResult:
@@ -127,21 +135,21 @@ class EndpointTool:
         """
         places = _chosen(arguments, images)
         # Without outlines: no model was trained on them.
-        given = [read_image(replace(images[place], marks=())) for place in places]
-        sent = [_reduced(pixels, self.max_pixels) for pixels in given]
+        given = [read_image(unmarked(images[place])) for place in places]
+        sent = [at_most(pixels, self.max_pixels) for pixels in given]
         rest = {key: each for key, each in arguments.items() if key not in ("image", "images")}
         body = {"images": [data_url(pixels) for pixels in sent], "arguments": rest}
         reply = self._reply(self.endpoint.post(body))
         regions = [self._region(each, places, given, sent) for each in reply.boxes]
-        lines = [reply.text.strip()[:_MOST_TEXT], self.say(reply.probabilities)]
+        lines = [reply.text.strip()[:_MOST_TEXT], self._told(reply.probabilities)]
         lines += [_line(found, region) for found, region in zip(reply.boxes, regions, strict=True)]
-        text = self.endpoint.without_key("\n".join(filter(None, lines)))
+        text = "\n".join(filter(None, lines))
         shown = [self._kept(url) for url in reply.images]
         return ToolResult(text or "It found nothing.", tuple(shown), tuple(regions))
 
     def _reply(self, value: Any) -> Reply:
         try:
-            read: Reply = decoder(Reply)(_known(value))
+            read: Reply = decoder(Reply)(self._without_key(_known(value)))
             _check(read)
         except ShapeError as error:
             raise MedragError(
@@ -149,6 +157,21 @@ class EndpointTool:
                 f"{str(error)[:_LONGEST_ERROR]}; {_REFUSED}"
             ) from error
         return read
+
+    def _told(self, probabilities: Mapping[str, float]) -> str:
+        if self.words:
+            # Of two names that are cut to one, the likelier finding counts: it comes last.
+            rising = sorted(probabilities.items(), key=lambda each: each[1])
+            return in_words({_line_of(name): share for name, share in rising}, table=self.table)
+        falling = sorted(probabilities.items(), key=lambda each: -each[1])
+        return "; ".join(f"{_line_of(name)}: {share:.2f}" for name, share in falling)
+
+    def _without_key(self, value: Any) -> Any:
+        """Take the key out of all that a server calls something, before any of it is cut."""
+        if not self.endpoint.secret or not isinstance(value, dict):
+            return value
+        words = {key: each for key, each in value.items() if key != "images"}
+        return value | json.loads(self.endpoint.without_key(json.dumps(words)))
 
     def _region(
         self,
@@ -175,7 +198,7 @@ class EndpointTool:
                 "and a part of the picture inside"
             )
         box: Box = left, top, right, bottom
-        return QuestionRegion(places[found.image - 1], box, name=_words(found.name) or self.name)
+        return QuestionRegion(places[found.image - 1], box, name=_line_of(found.name) or self.name)
 
     def _kept(self, url: str) -> ImageRef:
         if self.folder is None:
@@ -228,13 +251,8 @@ def _check(reply: Reply) -> None:
         if not 0 <= probability <= 1:  # false of NaN, too
             raise ShapeError(
                 f"expected a number in [0, 1], found {probability}",
-                f"probabilities.{_words(finding)}",
+                f"probabilities.{_line_of(finding)}",
             )
-
-
-def _as_numbers(probabilities: Mapping[str, float]) -> str:
-    ordered = sorted(probabilities.items(), key=lambda each: -each[1])
-    return "; ".join(f"{_words(finding)}: {share:.2f}" for finding, share in ordered)
 
 
 def _line(found: FoundBox, region: QuestionRegion) -> str:
@@ -243,17 +261,7 @@ def _line(found: FoundBox, region: QuestionRegion) -> str:
     return f"{region.name} in picture {region.image + 1}: pixels {corners}{score}"
 
 
-def _words(text: str) -> str:
-    """Put what a server calls something on one line, and cut it."""
-    return " ".join(text.split())[:_LONGEST_FINDING]
-
-
-def _reduced(pixels: NDArray[np.uint8], most: int | None) -> NDArray[np.uint8]:
-    height, width = pixels.shape[:2]
-    if most is None or height * width <= most:
-        return pixels
-    scale = sqrt(most / (height * width))
-    size = max(1, int(width * scale)), max(1, int(height * scale))
-    library = require("PIL.Image")
-    picture = library.fromarray(pixels).resize(size, library.Resampling.BICUBIC)
-    return np.asarray(picture, dtype=np.uint8)
+def _line_of(text: str) -> str:
+    """Put what a server calls something on one line, cut, and without halves of characters."""
+    whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return " ".join(whole.split())[:_LONGEST_FINDING]

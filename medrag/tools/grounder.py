@@ -3,7 +3,6 @@
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,10 +14,11 @@ from medrag.checkpoints.numerics import Dtype, check_dtype, chosen_device, chose
 from medrag.errors import RecipeError
 from medrag.extras import require
 from medrag.images import read_image
+from medrag.images.pointing import unmarked, with_marks
 from medrag.records import ImageRef, QuestionRegion, ToolResult
 from medrag.tools.definitions import name_key, read_definitions
 from medrag.tools.locations import in_picture, read_locations, squared
-from medrag.tools.places import chosen_image, told, with_marks
+from medrag.tools.places import chosen_image, told
 
 _TASK = "<CAPTION_TO_PHRASE_GROUNDING>"
 _EXPECTED = "a Florence-2 of transformers"
@@ -129,7 +129,7 @@ class FlorenceGrounder:
         given = arguments.get("definition")
         definition = _words("" if given is None else given, "definition", _LONGEST_DEFINITION)
         # Without outlines: the model was not trained on them.
-        square = squared(read_image(replace(images[place], marks=())), self.size)
+        square = squared(read_image(unmarked(images[place])), self.size)
         found = self._found(square.pixels, _prompt(target, definition or self._meaning(target)))
         regions = []
         for each in read_locations(found.text) if found.confidence >= self.least_confidence else ():

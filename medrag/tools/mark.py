@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from medrag.images.pointing import shown_size, with_marks
 from medrag.records import ImageRef, QuestionRegion, ToolResult
 from medrag.tools.places import (
     COORDINATES,
@@ -11,9 +12,7 @@ from medrag.tools.places import (
     chosen_image,
     read_box,
     read_name,
-    shown_size,
     told,
-    with_marks,
 )
 
 _MOST = 9
@@ -38,7 +37,7 @@ class MarkTool:
 
     name = "mark"
 
-    def __init__(self, *, coordinates: Coordinates = "pixels") -> None:
+    def __init__(self, *, coordinates: Coordinates = "original") -> None:
         check_coordinates(coordinates)
         self.coordinates: Coordinates = coordinates
 

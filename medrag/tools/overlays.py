@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import io
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medrag.errors import MedragError
-from medrag.extras import require
 from medrag.images import perceptual_hash, pixel_sha256, read_image
+from medrag.images.given import png
 from medrag.records import ImageRef
 
 _START = "data:image/png;base64,"
@@ -24,7 +23,7 @@ _LARGEST = 64 << 20
 
 def data_url(pixels: NDArray[np.uint8]) -> str:
     """Write a picture, (h, w, 3) RGB, as PNG in a data URL."""
-    return _START + base64.b64encode(_png(pixels)).decode()
+    return _START + base64.b64encode(png(pixels)).decode()
 
 
 def kept(url: str, folder: Path, *, sender: str) -> ImageRef:
@@ -48,7 +47,7 @@ def kept(url: str, folder: Path, *, sender: str) -> ImageRef:
         digest = pixel_sha256(pixels)
         path = folder.resolve() / f"{digest}.png"
         if not path.exists():
-            with _written(folder, _png(pixels)) as temporary:
+            with _written(folder, png(pixels)) as temporary:
                 temporary.replace(path)
     except OSError as error:
         raise MedragError(f"a picture of {sender} cannot be kept in {folder}: {error}") from error
@@ -79,9 +78,3 @@ def _written(folder: Path, content: bytes) -> Iterator[Path]:
         yield path
     finally:
         path.unlink(missing_ok=True)
-
-
-def _png(pixels: NDArray[np.uint8]) -> bytes:
-    stream = io.BytesIO()
-    require("PIL.Image").fromarray(pixels).save(stream, format="PNG", compress_level=1)
-    return stream.getvalue()

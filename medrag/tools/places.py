@@ -5,14 +5,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, get_args
 
-from medrag.images import read_image
 from medrag.images.reading import origin
 from medrag.records import Box, ImageRef
 
-Coordinates = Literal["pixels", "unit", "thousand"]
+Coordinates = Literal["original", "unit", "thousand"]
+# The greatest number of a scale of its own.
+_FULL: Mapping[Coordinates, float | None] = {"original": None, "unit": 1.0, "thousand": 1000.0}
 # How a model is told of them.
 COORDINATES: Mapping[Coordinates, str] = {
-    "pixels": "in pixels of that picture",
+    "original": "in pixels of that picture",
     "unit": "as fractions of its width and height from 0 to 1",
     "thousand": "in thousandths of its width and height from 0 to 1000",
 }
@@ -64,10 +65,9 @@ def read_box(value: Any, size: tuple[int, int], coordinates: Coordinates) -> Box
     if not (isinstance(value, list | tuple) and len(value) == 4 and all(map(_is_number, value))):
         raise ValueError(f'"box" must be four numbers {form}, got {told(value)}')
     width, height = size
-    unit = {"pixels": (1.0, 1.0), "unit": (width, height)}.get(
-        coordinates, (width / 1000, height / 1000)
-    )
-    left, top, right, bottom = (float(each) * unit[i % 2] for i, each in enumerate(value))
+    full = _FULL[coordinates]
+    scale = (width / full, height / full) if full else (1.0, 1.0)
+    left, top, right, bottom = (float(each) * scale[i % 2] for i, each in enumerate(value))
     if left >= right or top >= bottom:
         raise ValueError(f"the box {told(value)} is empty; give {form}, left < right, top < bottom")
     inside = max(left, 0.0), max(top, 0.0), min(right, float(width)), min(bottom, float(height))
@@ -83,16 +83,6 @@ def read_name(arguments: Mapping[str, Any]) -> str | None:
     """Give what the model calls the part, on one line and cut; None where it says nothing."""
     name = arguments.get("name")
     return " ".join(name.split())[:_SHOWN] or None if isinstance(name, str) else None
-
-
-def shown_size(image: ImageRef) -> tuple[int, int]:
-    """Measure a picture as it is shown: width and height in pixels.
-
-    Raises:
-        InputFileError: if it cannot be read.
-    """
-    height, width = read_image(replace(image, marks=())).shape[:2]
-    return width, height
 
 
 def widened(box: Box, size: tuple[int, int], *, margin: float, least: int) -> Box:
@@ -129,11 +119,6 @@ def part_of(image: ImageRef, box: Box) -> ImageRef:
     x0, y0, x1, y1 = (edge * start.unit for edge in box)
     whole = (start.left + x0, start.top + y0, start.left + x1, start.top + y1)
     return replace(image, box=whole, marks=(), sha256=None, phash=None)
-
-
-def with_marks(image: ImageRef, boxes: Sequence[Box]) -> ImageRef:
-    """Give a picture with further boxes drawn onto it, in pixels of what is shown of it."""
-    return replace(image, marks=(*image.marks, *boxes), sha256=None, phash=None)
 
 
 def told(value: Any) -> str:

@@ -46,7 +46,7 @@ def check(
         if fitted != found:
             raise RecipeError(
                 f"the calibration of {calibration.created} is of another {told}: "
-                f"{fitted or 'none'} there, {found or 'none'} here; {_WAY_OUT}"
+                f"{_short(fitted)} there, {_short(found)} here; {_WAY_OUT}"
             )
     if template is not None and template not in calibration.templates:
         raise RecipeError(
@@ -78,7 +78,8 @@ def apply(calibration: Calibration, answer: Answer) -> Answer:
         error = "; ".join(each for each in (answer.error, problem) if each)
         return _held(replace(answer, error=error), calibration, None)
     confidence = probability(calibration, signals)
-    if calibration.threshold is None or confidence < calibration.threshold:
+    # Not the other way round: what is no number reaches no threshold.
+    if calibration.threshold is None or not confidence >= calibration.threshold:
         return _held(answer, calibration, confidence)
     return replace(answer, confidence=confidence)
 
@@ -139,6 +140,11 @@ def _reason(calibration: Calibration, confidence: float | None) -> str:
 def _sha256(identity: Mapping[str, Any], name: str) -> str:
     part = identity.get(name)
     return str(part.get("sha256", "")) if isinstance(part, Mapping) else ""
+
+
+def _short(name: str) -> str:
+    """Write a name; of a SHA-256 as much as tells two apart."""
+    return f"{name[:12]}..." if len(name) == 64 and name.isalnum() else name or "none"
 
 
 def _listed(templates: Sequence[str]) -> str:

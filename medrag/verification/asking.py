@@ -4,13 +4,11 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 
-from medrag.errors import MedragError
+from medrag.errors import FAILURES, BudgetSpentError, MedragError
 from medrag.protocols import Generator
 from medrag.records import Generation, Prompt, Question
 
 _LOGGER = logging.getLogger(__name__)
-# What a generator may meet in one prompt; a TypeError is a bug and is let through.
-_FAILURES = (MedragError, OSError, RuntimeError, ValueError, LookupError, ArithmeticError)
 
 
 class GeneratorJudge:
@@ -59,7 +57,9 @@ class GeneratorJudge:
             generations = self.generator.generate(asked)
             if len(generations) != len(prompts):
                 raise ValueError(f"{len(generations)} texts for {len(prompts)} prompts")
-        except _FAILURES as error:
+        except BudgetSpentError:
+            raise
+        except FAILURES as error:
             if len(prompts) == 1:
                 return [error]
             half = len(prompts) // 2

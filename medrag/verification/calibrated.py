@@ -7,11 +7,13 @@ recipe or template it is void, so that the file names all of them.
 """
 
 import json
+import secrets
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
-from math import exp, isfinite
+from math import exp
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +23,10 @@ from medrag.shapes import ShapeError
 
 Method = Literal["logistic", "isotonic"]
 FORMAT = 1
+_LARGEST = 4 << 20
+# Signals lie in [0, 1], and spreads below 1e-9 count as none: with what lies beyond, the sum of the
+# log-odds could be no number, and no answer would be held back.
+_LEAST_SCALE, _LARGEST_NUMBER = 1e-12, 1e100
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,16 +127,39 @@ def calibration_json(calibration: Calibration) -> dict[str, Any]:
 
 
 def save_calibration(calibration: Calibration, path: Path) -> None:
-    """Write a calibration.
+    """Write a calibration, whole or not at all; one that is there before is replaced.
 
     Raises:
-        InputFileError: if the disk refuses; names the file.
+        InputFileError: if the disk refuses, or the file holds something else; names the file.
     """
+    check_replaceable(path)
     written = json.dumps(calibration_json(calibration), ensure_ascii=False, indent=1)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        path.write_text(written + "\n", encoding="utf-8")
+        temporary.write_text(written + "\n", encoding="utf-8")
+        temporary.replace(path)
     except OSError as error:
         raise InputFileError(path, f"cannot be written ({error.strerror or error})") from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def check_replaceable(path: Path) -> None:
+    """Refuse to write a calibration over a file that holds something else.
+
+    Raises:
+        InputFileError: names the file.
+    """
+    if not path.exists():
+        return
+    try:
+        with path.open("rb") as stream:
+            held = json.loads(stream.read(_LARGEST + 1) or b'{"format": 0}')
+    except (OSError, ValueError, RecursionError):
+        held = None
+    if not isinstance(held, dict) or "format" not in held:
+        raise InputFileError(path, "is there, and is no calibration; name another file")
 
 
 def load_calibration(path: Path) -> Calibration:
@@ -140,7 +169,11 @@ def load_calibration(path: Path) -> Calibration:
         InputFileError: if the file is missing, broken, or of another format.
     """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        with path.open("rb") as stream:
+            content = stream.read(_LARGEST + 1)
+        if len(content) > _LARGEST:
+            raise InputFileError(path, f"is larger than {_LARGEST >> 20} MB: no calibration")
+        value = json.loads(content.decode("utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         why = getattr(error, "strerror", None) or error
         raise InputFileError(path, f"cannot be read as a calibration ({why})") from error
@@ -207,18 +240,28 @@ def lacking(calibration: Calibration, signals: Mapping[str, float]) -> list[str]
 
 def _check_numbers(calibration: Calibration) -> None:
     """Refuse numbers that no calibration has, such as NaN, which Python reads from JSON."""
-    numbers = {"intercept": calibration.intercept, "risk": calibration.risk}
+    shares = {"risk": calibration.risk, "delta": calibration.delta}
+    if calibration.threshold is not None:
+        shares |= {"threshold": calibration.threshold}
+    for n, (point, value) in enumerate(calibration.steps):
+        shares |= {f"steps[{n}][0]": point, f"steps[{n}][1]": value}
+    for name, number in shares.items():
+        if not 0 <= number <= 1:  # false of NaN, too
+            raise ShapeError(f"expected a number in [0, 1], found {number}", name)
+    for (left, low), (right, high) in pairwise(calibration.steps):
+        if left >= right or low > high:
+            raise ShapeError("expected points that rise", "steps")
+    _check_line(calibration)
+
+
+def _check_line(calibration: Calibration) -> None:
+    numbers = {"intercept": calibration.intercept}
     for each in calibration.weights:
-        numbers |= {f"weights.{each.signal}": each.mean + each.weight + (each.missing or 0.0)}
-        if not (isfinite(each.scale) and each.scale > 0):
-            raise ShapeError("expected a scale above 0", f"weights.{each.signal}")
-    for place, (point, value) in enumerate(calibration.steps):
-        numbers |= {f"steps[{place}]": point + value}
+        place = f"weights.{each.signal}"
+        numbers |= {f"{place}.mean": each.mean, f"{place}.weight": each.weight}
+        numbers |= {f"{place}.missing": each.missing or 0.0}
+        if not _LEAST_SCALE <= each.scale <= _LARGEST_NUMBER:
+            raise ShapeError("expected a scale above 0", place)
     for name, number in numbers.items():
-        if not isfinite(number):
+        if not abs(number) <= _LARGEST_NUMBER:
             raise ShapeError(f"expected a number, found {number}", name)
-    if calibration.threshold is not None and not 0 <= calibration.threshold <= 1:
-        raise ShapeError(f"expected a number in [0, 1], found {calibration.threshold}", "threshold")
-    points = [point for point, _ in calibration.steps]
-    if any(left >= right for left, right in pairwise(points)):
-        raise ShapeError("expected points that rise", "steps")

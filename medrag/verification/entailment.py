@@ -1,5 +1,6 @@
 """Support of claims as a model of natural language inference sees it."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -14,7 +15,9 @@ from medrag.verification.premises import premises
 
 # Part of the verifier's name: raise it when what the model reads of a claim and its passages, or
 # the rule that makes a support of its verdicts, changes.
-_RULE = "windows-1"
+_RULE = "windows-2"
+# Without the question it states nothing that evidence could entail.
+_BARE = re.compile(r"\W*(?:yes|no)\W*", re.IGNORECASE)
 
 
 class EntailmentVerifier:
@@ -31,8 +34,8 @@ class EntailmentVerifier:
       `least`, and the claim is not supported;
     - unsupported otherwise.
 
-    A claim without markers, whose passages hold no text, or which by itself takes more than half
-    of what the model reads, stays "unchecked".
+    A claim without markers, whose passages hold no text, which by itself takes more than half of
+    what the model reads, or which is a bare yes or no, stays "unchecked".
 
     Args:
         model: a checkpoint of transformers' AutoModelForSequenceClassification, such as those of
@@ -115,7 +118,7 @@ class EntailmentVerifier:
     def _pairs(self, answer: Answer, claim: Claim) -> list[tuple[str, str]]:
         """List the premises of a claim, each with it."""
         passages = [each for each in cited_passages(answer, claim) if each.text.strip()]
-        if not passages or not claim.text.strip():
+        if not passages or not claim.text.strip() or _BARE.fullmatch(claim.text):
             return []
         inference = self._inference
         room = inference.room() - inference.count([claim.text])[0]

@@ -75,6 +75,19 @@ def removed(answer: Answer) -> Answer:
     )
 
 
+def taken_out(answer: Answer) -> tuple[Claim, ...]:
+    """Give the claims that `removed` took out of an answer, as its trace tells them."""
+    return tuple(
+        Claim(each["text"], support=each["support"])
+        for step in answer.trace
+        if step.get("step") == STEP and isinstance(step.get("claims"), list | tuple)
+        for each in step["claims"]
+        if isinstance(each, Mapping)
+        and isinstance(each.get("text"), str)
+        and each.get("support") in ("contradicted", "unsupported")
+    )
+
+
 def redo_prompt(prompt: Prompt, answer: Answer) -> Prompt:
     """Go on with a prompt: what the model said, and which of its claims to mend, and why.
 

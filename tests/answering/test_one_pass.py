@@ -1,9 +1,11 @@
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
 from medrag.answering import OnePassAnswerer, answer_id
+from medrag.errors import BudgetSpentError, MedragError
 from medrag.generation.extractive import ExtractiveGenerator
 from medrag.prompting.templates import build_prompt
 from medrag.records import (
@@ -135,9 +137,64 @@ def test_no_question_gives_no_answer() -> None:
     assert OnePassAnswerer(generator=ExtractiveGenerator()).answer([], []) == []
 
 
+def test_a_claim_without_a_marker_gets_that_of_its_evidence_if_that_is_wanted() -> None:
+    said = "The heart has four chambers."
+
+    def texts(**options: bool) -> list[str]:
+        answerer = OnePassAnswerer(generator=Says(), **options)
+        return [each.text for each in answerer.answer([Question(said)], [KEPT])]
+
+    assert texts() == ["The heart has four chambers [1]."]
+    assert texts(attach=False) == [said]
+
+
 def test_an_abstention_is_marked_and_cites_nothing() -> None:
     answerer = OnePassAnswerer(generator=ExtractiveGenerator())
     answer = answerer.answer([Question(text="How tall is Mount Everest?")], [KEPT])[0]
     assert answer.abstained
     assert answer.citations == ()
     assert [claim.text for claim in answer.claims] == ["No evidence found in this library."]
+
+
+class Draws(Says):
+    """Cannot draw for "odd"."""
+
+    def sample(self, prompts: Sequence[Prompt], n: int) -> list[list[Generation]]:
+        if any(prompt.question.text == "odd" for prompt in prompts):
+            raise MedragError("the server is gone")
+        return [[Generation(prompt.question.text)] * n for prompt in prompts]
+
+
+def test_an_answer_is_kept_where_no_further_texts_can_be_drawn() -> None:
+    answerer = OnePassAnswerer(generator=Draws(), samples=2)
+    odd, even = answerer.answer([Question(text="odd"), Question(text="even")], [KEPT, KEPT])
+    assert (odd.text, odd.error, "agreement" in odd.signals) == ("odd", None, False)
+    assert even.signals["agreement"] == 1
+
+
+def test_a_spent_budget_is_no_matter_of_one_answer() -> None:
+    class Poor(Draws):
+        def sample(self, prompts: Sequence[Prompt], n: int) -> list[list[Generation]]:
+            raise BudgetSpentError("nothing is left")
+
+    with pytest.raises(BudgetSpentError):
+        OnePassAnswerer(generator=Poor(), samples=2).answer([Question(text="odd")], [KEPT])
+
+
+@pytest.mark.parametrize(
+    ("made", "told"),
+    [
+        (Generation(" "), "the model wrote no answer"),
+        (Generation("", finish_reason="unclosed"), "before its reply was cut; let it write more"),
+        (Generation("The heart", finish_reason="length"), "the answer was cut; let it write more"),
+        (Generation("No [7].", finish_reason="length"), r"was cut; .*; \[7\] points to nothing"),
+    ],
+)
+def test_an_answer_that_is_not_whole_says_so(made: Generation, told: str) -> None:
+    class Made(Says):
+        def generate(self, prompts: Sequence[Prompt]) -> list[Generation]:
+            return [made for _ in prompts]
+
+    (answer,) = OnePassAnswerer(generator=Made()).answer([Question(text="What?")], [KEPT])
+    assert answer.text.startswith(made.text)
+    assert re.search(told, answer.error or "")

@@ -1,4 +1,6 @@
+import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -6,6 +8,7 @@ import pytest
 from PIL import Image
 
 from medrag.answering import OnePassAnswerer
+from medrag.codec import to_json
 from medrag.images import resolved
 from medrag.pipeline import Pipeline
 from medrag.records import (
@@ -104,3 +107,17 @@ def test_a_pipeline_whose_answerer_cannot_stream_tells_the_whole_text(library: P
     answer = built.stream(Question(text="What is it?"), told.append)
     assert "".join(told) == answer.text
     assert {"retrieve", "select", "answer", "generate"} <= set(answer.timings)
+
+
+def test_a_trace_names_pictures_of_the_library_as_the_index_does(library: Path) -> None:
+    class Cuts(Looks):
+        def generate(self, prompts: Sequence[Prompt]) -> list[Generation]:
+            shown = [p for prompt in prompts for p in prompt.parts if isinstance(p, ImageRef)]
+            part = to_json(replace(shown[0], box=(0.0, 0.0, 2.0, 2.0)))
+            return [Generation("So [1].", trace=({"tool": "crop", "images": [part]},))]
+
+    built = pipeline(library, passage("here.png"))
+    built.answerer = OnePassAnswerer(generator=Cuts())
+    answer = built.answer(Question(text="What is it?"))
+    assert [each["path"] for each in answer.trace[0]["images"]] == ["here.png"]
+    assert str(library) not in json.dumps(to_json(answer))

@@ -58,7 +58,7 @@ def main() -> None:
         place = Path(folder)
         save_model(place / "model", hidden=asked.hidden, layers=asked.layers)
         settings: dict[str, Any] = {
-            "model": str(place / "model"), "dtype": "float32", "max_new_tokens": asked.new,
+            "model": str(place / "model"), "dtype": "float32", "max_tokens": asked.new,
         }  # fmt: skip
         generator = LocalGenerator(**settings)
         rows = _compared("same evidence", generator, _same_evidence(place), asked.rounds, _GOAL)
@@ -137,9 +137,7 @@ def _generated(generator: LocalGenerator, prompts: Sequence[Prompt]) -> list[str
     inputs = processor(
         text=texts, images=pictures or None, padding=True, padding_side="left", return_tensors="pt"
     ).to(loaded.model.device)
-    written = loaded.model.generate(
-        **inputs, max_new_tokens=generator.max_new_tokens, do_sample=False
-    )
+    written = loaded.model.generate(**inputs, max_new_tokens=generator.max_tokens, do_sample=False)
     new = written[:, inputs["input_ids"].shape[1] :]
     return [text.strip() for text in processor.batch_decode(new, skip_special_tokens=True)]
 

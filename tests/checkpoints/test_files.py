@@ -147,17 +147,25 @@ def test_a_cache_that_lacks_the_weights_is_completed(
     assert model_folder("someone/some-model") == folder
 
 
-def test_a_hub_out_of_reach_leads_to_a_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (
+            FileNotFoundError("no network\nand many more lines"),
+            r"\(FileNotFoundError: no network\); where there is a network, run "
+            "hf download someone/some-model --local-dir FOLDER .* then name FOLDER",
+        ),
+        (PermissionError("401"), "accept the terms at https://huggingface.co/someone/some-model,"),
+    ],
+)
+def test_what_the_hub_does_not_give_leads_to_a_folder_or_to_its_terms(
+    monkeypatch: pytest.MonkeyPatch, error: OSError, told: str
+) -> None:
     def snapshot_download(model: str, **_: object) -> str:
-        raise FileNotFoundError("no network\nand many more lines")
+        raise error
 
-    hub = SimpleNamespace(
-        snapshot_download=snapshot_download, errors=SimpleNamespace(HfHubHTTPError=OSError)
-    )
+    errors = SimpleNamespace(HfHubHTTPError=OSError, GatedRepoError=PermissionError)
+    hub = SimpleNamespace(snapshot_download=snapshot_download, errors=errors)
     monkeypatch.setattr(files, "require", lambda _: hub)
-    with pytest.raises(
-        RecipeError,
-        match=r"someone/some-model.*\(FileNotFoundError: no network\)"
-        r"; download it where .* name its folder",
-    ):
-        model_folder("someone/some-model")  # fmt: skip
+    with pytest.raises(RecipeError, match=f"someone/some-model.*{told}"):
+        model_folder("someone/some-model")

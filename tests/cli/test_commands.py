@@ -254,11 +254,30 @@ def test_ask_prints_the_documented_json(medrag: Run, index: Path) -> None:
     answer = shape(medrag("ask", "sample", "What causes gout?", "--index", index, "--json"))
     documented = {
         "question", "answer", "abstained", "confidence",
-        "excluded", "claims", "citations", "timings",
+        "excluded", "claims", "citations", "option_scores", "timings",
     }  # fmt: skip
     assert documented <= answer.keys()
     markers = {marker for claim in answer["claims"] for marker in claim["markers"]}
     assert markers <= {citation["marker"] for citation in answer["citations"]}
+
+
+def test_the_form_of_the_prompt_can_be_named(medrag: Run, index: Path) -> None:
+    asked = ("ask", "sample", "What causes gout?", "--index", index, "--json", "--template")
+    assert str(shape(medrag(*asked, "longitudinal"))["template"]).startswith("longitudinal/")
+    result = medrag(*asked, "raport")
+    assert result.exit_code == 1
+    assert "did you mean report" in result.stderr
+
+
+def test_a_question_that_is_interrupted_promises_nothing(
+    medrag: Run, index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("medrag.config.load_pipeline", interrupted)
+    result = medrag("ask", "sample", "What causes gout?", "--index", index)
+    assert (result.exit_code, result.stderr) == (130, "interrupted\n")
 
 
 def test_ask_abstains_where_the_library_says_nothing(medrag: Run, index: Path) -> None:

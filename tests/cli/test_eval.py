@@ -66,6 +66,16 @@ def test_scores_are_a_table_and_files(medrag: Run, ran: Path) -> None:
     assert len(lines) == 6 * len(written["arms"])
 
 
+def test_claims_that_were_checked_anew_are_told(medrag: Run, ran: Path) -> None:
+    bare, checked = (
+        medrag("eval", "score", ran),
+        medrag("eval", "score", ran, "--verify", "lexical"),
+    )
+    assert "claims_supported" not in bare.stdout
+    assert "claims of context, a mean over answers:\n  citation_precision" in checked.stdout
+    assert "share of claims that a verifier called supported" in checked.stdout
+
+
 def test_the_json_of_scores_holds_estimates_states_and_flows(medrag: Run, ran: Path) -> None:
     value = shape(medrag("eval", "score", ran, "--json"))
     assert set(value) == {

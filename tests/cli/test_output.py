@@ -100,9 +100,8 @@ def test_the_json_of_an_answer_has_its_documented_shape() -> None:
     }  # fmt: skip
     assert documented <= shape.keys()
     assert shape["question"] == "What?"
-    assert shape["claims"] == [
-        {"text": "A. yes", "markers": [1], "support": "supported", "score": 0.9}
-    ]
+    claim = {"text": "A. yes", "markers": [1], "support": "supported", "score": 0.9}
+    assert shape["claims"] == [{**claim, "of_another_patient": False}]
     (citation,) = shape["citations"]
     assert {"marker", "passage_id", "kind", "text", "source", "score"} <= citation.keys()
     assert [hit["passage_id"] for hit in shape["excluded"]] == ["id-1"]

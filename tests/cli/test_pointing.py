@@ -1,6 +1,7 @@
 """Questions that point, and answers that give places and numbers."""
 
 import json
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ from medrag import config
 from medrag.cli.ask import quantity_words, region_words, show_answer
 from medrag.cli.pointing import typed_regions
 from medrag.cli.shapes import answer_json
-from medrag.cli.streaming import StreamPrinter
+from medrag.cli.streaming import StreamPrinter, warnings_beside
 from medrag.records import Answer, Claim, Omission, Quantity, Question, QuestionRegion
 from tests.cli.conftest import Run
 
@@ -141,6 +142,7 @@ class Streams:
     """A pipeline that tells its answer in pieces."""
 
     index = SimpleNamespace(corpora=(), roots={})
+    calibration: object = None
 
     def __init__(self, pieces: list[str], answer: Answer) -> None:
         self.pieces, self._answer = pieces, answer
@@ -171,12 +173,38 @@ def test_a_streamed_answer_is_printed_once(medrag: Run, streaming: Callable[...,
     )
 
 
+def test_a_calibrated_confidence_is_told(
+    medrag: Run, streaming: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    streaming([], replace(ANSWER, confidence=0.74))
+    assert "confidence" not in medrag("ask", "sample", "Where?").stderr
+    monkeypatch.setattr(Streams, "calibration", object())
+    assert "confidence 74%, calibrated" in medrag("ask", "sample", "Where?").stderr
+
+
+def test_a_tool_that_failed_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    show_answer(replace(ANSWER, trace=({"tool": "chest", "error": "no\nanswer"}, {"tool": "crop"})))
+    assert capsys.readouterr().err.endswith("the tool chest did not work: no answer\n")
+
+
 def test_an_answer_that_was_revised_is_shown_as_it_stands(
     medrag: Run, streaming: Callable[..., None]
 ) -> None:
     streaming(["There are three"], replace(ANSWER, claims=(), regions=(), quantities=()))
     result = medrag("ask", "sample", "Where?", "--stream")
     assert result.stdout == "There are three\nThere are two nodules.\n"
+
+
+def test_a_warning_does_not_stand_within_a_line_of_the_answer() -> None:
+    written: list[str] = []
+    printer = StreamPrinter(written.append)
+    with warnings_beside(printer, lambda text: written.append(f"<{text}>")):
+        printer("Two ")
+        logging.getLogger("medrag.x").warning("no %s", "logprobs")
+        printer("nodules.")
+    printer.finish()
+    assert "".join(written) == "Two \n<no logprobs>nodules.\n"
+    assert printer.text.split() == ["Two", "nodules."]
 
 
 @pytest.mark.parametrize("options", [("--json", "--stream"), ("--no-stream",), ()])

@@ -1,6 +1,7 @@
 """Runs on a server that end in the middle: by Ctrl-C, by the system, or for want of money."""
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -176,7 +177,11 @@ def test_the_command_says_that_the_budget_is_spent(
 
 
 def test_one_item_that_fails_costs_no_second_request_for_the_others(
-    serve: Serve, small_index: Index, small_questions: Path, tmp_path: Path
+    serve: Serve,
+    small_index: Index,
+    small_questions: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     is_down = True
 
@@ -187,9 +192,11 @@ def test_one_item_that_fails_costs_no_second_request_for_the_others(
 
     server = serve(answer)
     pipeline, questions = recipe(tmp_path, server), loaded(small_questions)
-    run = run_benchmark(load_pipeline(pipeline, index=small_index), questions, tmp_path / "run")
+    with caplog.at_level(logging.WARNING, "medrag"):
+        run = run_benchmark(load_pipeline(pipeline, index=small_index), questions, tmp_path / "run")
     failed = [each for each in run.answers() if each.answer.error]
     assert [each.item for each in failed] == ["joint"]
+    assert f"1 of {N} answers failed; the same command tries these anew" in caplog.messages
     assert "the prompt is too long" in str(failed[0].answer.error)
     assert len(server.requests) == N
     is_down = False

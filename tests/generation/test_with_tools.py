@@ -192,6 +192,25 @@ def test_the_pictures_of_the_question_have_the_first_numbers(
     assert generation.trace[0]["boxes"] == [[0, 0, 40, 30]]
 
 
+def test_a_picture_that_a_question_points_at_is_one_of_the_question(
+    picture: ImageRef, tmp_path: Path
+) -> None:
+    Image.fromarray(scene(30, 40)).save(tmp_path / "other.png")
+    other = ImageRef(str(tmp_path / "other.png"))
+    pointed = Question(
+        "Is it bright?", (picture,), regions=(QuestionRegion(0, (20.0, 20.0, 60.0, 60.0)),)
+    )
+    prompt = build_prompt(pointed, Selection((hit("As shown.", other),)))
+    inner = Scripted(LOOK, Generation(ANSWER, regions=(QuestionRegion(0, (1.0, 2.0, 9.0, 9.0)),)))
+    loop = ToolGenerator(generator=inner, tools=(CropTool(),))
+    generation = loop.generate([prompt])[0]
+    assert "1 (of the question, 128 x 96 pixels); 2 (of the evidence" in told(inner.seen[0][0])
+    assert generation.regions[0] == QuestionRegion(0, (10.0, 20.0, 50.0, 60.0))
+    again = Scripted(*(inner.replies[1],) * 2)
+    ToolGenerator(generator=again, think_twice=True).generate([prompt])
+    assert images_of(again.seen[1][0])[-1].marks == ((1.0, 2.0, 9.0, 9.0),)
+
+
 def test_a_call_in_evidence_or_in_a_result_is_never_made(picture: ImageRef) -> None:
     tool = Saying(ToolResult(LOOK))
     inner = Scripted(call("say"), ANSWER)

@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -243,7 +244,10 @@ def test_places_are_read_in_the_forms_of_readers(
         (node(page=1, bbox={"l": 1, "t": 2, "r": 3, "b": 4}), "is neither"),
         (node(page=1, bbox=[3, 2, 1, 4]), "has no area"),
         (node(page=1, boxes="all"), "expected a list of boxes"),
+        (node(page=1, bbox=[1, 2, 3, 10**400]), "is neither"),
         (node(page=0), "'page' counts from 0"),
+        (node(kind="figure", fields={"caption": {1}}), r"node '.*' of 'nodes': .* set"),
+        (node(kind="figure", fields={"caption": math.nan}), r"node '.*' of 'nodes': .* JSON"),
         (node("  "), "neither text nor a picture"),
         (ImageNode(image="no base64!"), "not in base64"),
         (ImageNode(image=base64.b64encode(b"<svg/>").decode()), "its picture is none of PNG"),
@@ -254,6 +258,12 @@ def test_a_node_that_cannot_be_kept_is_named(tmp_path: Path, given: Any, problem
     with pytest.raises(ValueError, match=problem):
         write_corpus([given], tmp_path)
     assert not (tmp_path / "corpus.yaml").exists()
+
+
+def test_half_a_character_of_the_metadata_is_replaced(tmp_path: Path) -> None:
+    write_corpus([node(title="\ud800!", file_name="\ud800.pdf")], tmp_path)
+    (file,) = tmp_path.glob("*.nodes.jsonl")
+    assert json.loads(file.read_text("utf-8"))["title"] == "\ufffd!"
 
 
 def test_a_lost_picture_is_named(tmp_path: Path) -> None:

@@ -302,5 +302,5 @@ def test_the_name_tells_settings_apart_and_holds_no_key() -> None:
 def test_what_is_no_llm_is_refused() -> None:
     with pytest.raises(TypeError, match="must be an LLM of LlamaIndex, got str"):
         LlamaIndexGenerator(llm="gpt")
-    with pytest.raises(ValueError, match="there is no preset 'nonesuch'"):
+    with pytest.raises(ValueError, match="no preset 'nonesuch'"):
         LlamaIndexGenerator(llm=saying("x"), preset="nonesuch")

@@ -68,6 +68,12 @@ def test_claims_are_the_sentences_without_markers() -> None:
     ]
 
 
+def test_an_answer_from_evidence_in_an_unknown_language_is_read_as_english() -> None:
+    hit = Hit(Passage("p", "text", "Text.", Source("c", "d.txt", "0", language="xx")), 1, 1)
+    cited = cite("It is Fig. 2 [1]. It is not.", Prompt(Question("Why?"), (hit,)))
+    assert [claim.text for claim in cited.claims] == ["It is Fig. 2.", "It is not."]
+
+
 def test_markers_at_the_start_of_a_line_belong_to_that_line() -> None:
     cited = cite("The heart beats.\n[2] The lungs breathe.", prompt())
     assert [claim.markers for claim in cited.claims] == [(), (2,)]

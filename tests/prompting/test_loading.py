@@ -86,6 +86,7 @@ def test_a_digest_tells_two_contents_of_one_version_apart(tmp_path: Path) -> Non
         ("- a list", "expected a mapping of parts to texts"),
         ("name: [", "not YAML that can be read"),
         ("x" * 70_000, "larger than 64 KiB"),
+        (MINE.replace("role: You are brief.", "role: &a You\nno_text: *a"), "holds an alias"),
     ],
 )
 def test_a_template_that_cannot_be_meant_is_refused_with_its_place(
@@ -116,3 +117,18 @@ def test_a_shipped_template_can_be_copied_and_changed(tmp_path: Path, name: str)
     text = (files("medrag.prompting.templates") / f"{name}.yaml").read_text(encoding="utf-8")
     own = load_template(written(tmp_path, text.replace(f"name: {name}", "name: own")))
     assert own.question == load_template(name).question
+
+
+def test_a_small_file_of_aliases_within_aliases_is_refused_at_once(tmp_path: Path) -> None:
+    # Written out, the last of the lists would have 10^12 words.
+    nested = "".join(f"  - &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 12))
+    bomb = f"{MINE}no_text:\n  - &a0 [{', '.join('x' * 10)}]\n{nested}"
+    with pytest.raises(RecipeError, match="holds an alias"):
+        load_template(written(tmp_path, bomb))
+
+
+def test_a_file_without_an_end_is_no_template(tmp_path: Path) -> None:
+    endless = tmp_path / "endless.yaml"
+    endless.symlink_to("/dev/zero")
+    with pytest.raises(RecipeError, match=r"endless\.yaml: is no file"):
+        load_template(str(endless))

@@ -10,12 +10,23 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from medrag.codec import to_json
-from medrag.records import Answer, Claim, ImageRef, Omission, Quantity, Question
+from medrag.records import (
+    Answer,
+    Citation,
+    Claim,
+    ImageRef,
+    Omission,
+    Passage,
+    Quantity,
+    Question,
+    Source,
+)
 from medrag.reporting.answer_parts import (
     claim_flags,
     confidence_words,
     left_out,
     quantity_list,
+    removed_list,
     signal_rows,
     steps,
     thoughts,
@@ -38,13 +49,14 @@ def film(tmp_path: Path) -> ImageRef:
 
 def test_each_sentence_is_flagged_where_one_is_wanting() -> None:
     claims = (
-        Claim("Held.", (1,), "supported", 0.9), Claim("Bare.", (), "unsupported"),
+        Claim("Held.", (1,), "supported", 0.9), Claim("Bare.", (), "unsupported", 0.3),
         Claim("Wrong.", (2,), "contradicted"), Claim("Skipped."),
     )  # fmt: skip
     shown = claim_flags(replace(ANSWER, claims=claims))
     assert "1 of 4 sentences supported" in shown
     for flag in ("supported (90%)", "not supported", "contradicted", "not checked"):
         assert flag in shown
+    assert "30%" not in shown
     assert shown.index("Held.") < shown.index("Bare.") < shown.index("Wrong.")
 
 
@@ -52,6 +64,28 @@ def test_an_answer_that_is_supported_throughout_says_so_in_one_line() -> None:
     shown = claim_flags(replace(ANSWER, claims=(Claim("One.", (1,), "supported"),)))
     assert "supports every sentence" in shown
     assert "<li" not in shown
+
+
+def test_support_by_another_patients_record_is_no_plain_support() -> None:
+    source = Source("c", "d", "0" * 64)
+    report = Passage(id="r", kind="report", text="Held.", source=source)
+    answer = replace(
+        ANSWER,
+        question=Question("?", ("film.png",)),
+        claims=(Claim("Held.", (1,), "supported"),),
+        citations=(Citation(1, report, 1.0),),
+    )
+    assert "supported, of another patient" in claim_flags(answer)
+    textbook = replace(answer, citations=(Citation(1, replace(report, kind="text"), 1.0),))
+    assert "supports every sentence" in claim_flags(textbook)
+
+
+def test_what_was_taken_out_is_listed() -> None:
+    claims = [{"claim": 1, "text": "Wrong.", "support": "unsupported"}]
+    shown = removed_list(replace(ANSWER, trace=({"step": "removed", "claims": claims},)))
+    assert "Taken out" in shown
+    assert "Wrong." in shown
+    assert removed_list(ANSWER) == ""
 
 
 def test_what_nobody_checked_is_not_flagged() -> None:

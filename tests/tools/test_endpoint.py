@@ -15,6 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, PngImagePlugin
 
+from medrag.config.components import planned
+from medrag.config.place import Place
 from medrag.errors import MedragError, RecipeError
 from medrag.images import pixel_sha256, read_image
 from medrag.records import ImageRef
@@ -107,13 +109,48 @@ def test_boxes_come_back_in_pixels_of_the_picture_that_was_not_scaled(
     assert result.text == "mass left in picture 1: pixels (16, 12) to (64, 48) (score 0.88)"
 
 
-def test_probabilities_are_told_as_numbers_or_in_the_words_of_the_user(
+def test_probabilities_are_told_as_numbers_or_in_words(
     serve: Serve, pictures: list[ImageRef]
 ) -> None:
     server = saying(serve, {"text": "Chest.", "probabilities": {"edema": 0.031, "effusion": 0.83}})
-    assert tool(server).call({}, pictures).text == "Chest.\neffusion: 0.83; edema: 0.03"
-    worded = tool(server, say=lambda each: f"{len(each)} findings")
-    assert worded.call({}, pictures).text == "Chest.\n2 findings"
+
+    def told(**options: Any) -> str:
+        return tool(server, **options).call({}, pictures).text
+
+    assert told() == "Chest.\neffusion: 0.83; edema: 0.03"
+    assert told(words=True) == "Chest.\nLikely effusion; no sign of edema."
+    table = ((0, "kein {finding}"), (0.5, "{finding} möglich"))
+    assert told(words=True, table=table) == "Chest.\nEffusion möglich; kein edema."
+
+
+def test_of_two_long_names_that_are_cut_to_one_the_likelier_is_told_in_words(
+    serve: Serve, pictures: list[ImageRef]
+) -> None:
+    long = "x" * 100
+    server = saying(serve, {"probabilities": {f"{long}a": 0.95, f"{long}b": 0.1}})
+    told = tool(server, words=True).call({}, pictures).text
+    assert told == f"Definitely {long}."
+
+
+def test_a_recipe_can_ask_for_words_and_for_its_own() -> None:
+    spec = {
+        "kind": "endpoint", "name": "expert", "about": "classifies.", "words": True,
+        "url": "http://localhost:9/x", "table": [[0, "no {finding}"], [0.5, "{finding}"]],
+    }  # fmt: skip
+    place = Place("pipeline.yaml")
+    made = planned("tool", spec, place)()
+    assert (made.words, made.table) == (True, ((0, "no {finding}"), (0.5, "{finding}")))
+    with pytest.raises(RecipeError, match="must begin at 0"):
+        planned("tool", {**spec, "table": [[0.5, "{finding}"]]}, place)()
+
+
+def test_what_probabilities_are_told_in_changes_the_name_of_the_tool(serve: Serve) -> None:
+    server = saying(serve, {})
+    own = ((0.0, "{finding}"),)
+    made = [tool(server), tool(server, words=True), tool(server, words=True, table=own)]
+    assert len({each.identity for each in made}) == 3
+    # Without words, no word of the table is told.
+    assert tool(server, table=own).identity == made[0].identity
 
 
 def test_an_overlay_is_kept_by_its_pixels_and_nothing_else_of_it(
@@ -202,6 +239,13 @@ def test_the_key_is_sent_and_never_told(
     server = saying(serve, {"text": "your key is a-secret-of-the-tests"})
     asked = tool(server, key_variable="EXPERT_KEY")
     assert asked.call({}, pictures).text == "your key is [key]"
+    boxes = [{"box": [0, 0, 5, 5], "name": f"{'x' * 95}a-secret-of-the-tests"}]
+    named = tool(saying(serve, {"boxes": boxes}), key_variable="EXPERT_KEY")
+    assert named.call({}, pictures).regions[0].name == f"{'x' * 95}[key]"
+    wrong = tool(saying(serve, {"boxes": "a-secret-of-the-tests"}), key_variable="EXPERT_KEY")
+    with pytest.raises(MedragError) as refused:
+        wrong.call({}, pictures)
+    assert "secret" not in str(refused.value)
     assert server.requests[0].headers["Authorization"] == "Bearer a-secret-of-the-tests"
     monkeypatch.delenv("EXPERT_KEY")
     with pytest.raises(RecipeError, match="EXPERT_KEY"):

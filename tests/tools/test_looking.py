@@ -129,7 +129,7 @@ def test_coordinates_of_every_convention_mean_the_same_place(edges: tuple[int, .
     size = (640, 480)
     thousand = read_box([*edges], size, "thousand")
     unit = read_box([edge / 1000 for edge in edges], size, "unit")
-    pixels = read_box([edge * size[i % 2] / 1000 for i, edge in enumerate(edges)], size, "pixels")
+    pixels = read_box([edge * size[i % 2] / 1000 for i, edge in enumerate(edges)], size, "original")
     # Three ways to divide by 1,000.
     np.testing.assert_allclose(unit, thousand, atol=1e-9)
     np.testing.assert_allclose(pixels, thousand, atol=1e-9)
@@ -139,7 +139,7 @@ def test_coordinates_of_every_convention_mean_the_same_place(edges: tuple[int, .
                     lambda inner: st.lists(inner, max_size=5), max_leaves=6))  # fmt: skip
 def test_whatever_a_model_writes_for_a_box_is_read_or_refused(value: Any) -> None:
     try:
-        left, top, right, bottom = read_box(value, (640, 480), "pixels")
+        left, top, right, bottom = read_box(value, (640, 480), "original")
     except ValueError:
         return
     assert 0 <= left < right <= 640

@@ -70,6 +70,13 @@ def test_a_calibration_comes_back_from_disk_as_it_was_written(tmp_path: Path) ->
         ({"method": "forest"}, "one of logistic, isotonic"),
         ({"weights": [{"signal": "a", "mean": 0, "scale": 0, "weight": 1}]}, "scale above 0"),
         ({"extra": 1}, "unknown key"),
+        ({"delta": float("nan")}, "delta: expected a number in"),
+        ({"risk": 10**400}, "risk"),
+        ({"intercept": 1e300}, "intercept: expected a number"),
+        ({"steps": [[0.2, 0.9], [0.8, 0.1]]}, "points that rise"),
+        ({"steps": [[0.2, 0.1], [0.8, 95]]}, r"steps\[1\]\[1\]: expected a number in"),
+        # The log-odds would be no number, which no threshold holds back.
+        ({"weights": [{"signal": "a", "mean": 0, "scale": 1e-300, "weight": 1e99}]}, "scale"),
     ],
 )
 def test_a_broken_calibration_is_refused_by_name(
@@ -79,6 +86,17 @@ def test_a_broken_calibration_is_refused_by_name(
     path.write_text(json.dumps({**calibration_json(MADE), **changed}), encoding="utf-8")
     with pytest.raises(InputFileError, match=told):
         load_calibration(path)
+
+
+def test_a_calibration_is_written_over_another_and_over_nothing_else(tmp_path: Path) -> None:
+    save_calibration(MADE, tmp_path / "own.json")
+    save_calibration(replace(MADE, seed=7), tmp_path / "own.json")
+    assert load_calibration(tmp_path / "own.json").seed == 7
+    (tmp_path / "answers.jsonl").write_text('{"item": 1}\n{"item": 2}\n')
+    with pytest.raises(InputFileError, match=r"answers\.jsonl: is there, and is no calibration"):
+        save_calibration(MADE, tmp_path / "answers.jsonl")
+    assert (tmp_path / "answers.jsonl").read_text().count("item") == 2
+    assert {path.name for path in tmp_path.iterdir()} == {"own.json", "answers.jsonl"}
 
 
 @pytest.mark.parametrize("text", ["", "[]", "3", "{", '{"format": true}'])

@@ -155,6 +155,11 @@ def test_claims_without_evidence_or_too_long_for_the_model_stay_unchecked(folder
     assert [claim.score is None for claim in found.claims] == [True, True, True, False]
 
 
+def test_a_bare_yes_or_no_states_nothing_that_could_be_entailed(folder: str) -> None:
+    [found] = verifier(folder).verify([cited([("Yes.", (1,)), ("No", (1,))], TEXT)])
+    assert [claim.support for claim in found.claims] == ["unchecked"] * 2
+
+
 def test_without_anything_to_judge_no_model_is_loaded(folder: str) -> None:
     made = verifier(folder)
     answers = [cited([("A bone.", ())], TEXT)]

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medrag.language import without_markers
-from medrag.records import Answer, Prompt, Quantity, Question, Support
+from medrag.records import Answer, Claim, Prompt, Quantity, Question, Support
 from medrag.verification.attaching import attached
-from medrag.verification.revising import NOTHING_LEFT, failed, redo_prompt, removed
+from medrag.verification.revising import NOTHING_LEFT, failed, redo_prompt, removed, taken_out
 from tests.verification.test_attaching import EVIDENCE, PIECES, answered
 
 TEXT = "The femur is long [1]. The heart is blue [2]. No effusion [3]."
@@ -55,6 +55,14 @@ def test_citations_and_numbers_of_what_left_leave_too_and_the_trace_tells() -> N
     assert found.quantities == (Quantity(30, "mm"), Quantity(3, "cm"))
     claim = {"claim": 0, "text": "A stone of 12 mm.", "support": "contradicted"}
     assert found.trace == ({"step": "removed", "claims": [claim]},)
+
+
+def test_what_was_taken_out_can_be_told_whatever_the_trace_holds() -> None:
+    given = judged("A stone of 12 mm [1]. A cyst of 3 cm [2].", "contradicted", "supported")
+    assert taken_out(given) == ()
+    assert taken_out(removed(given)) == (Claim("A stone of 12 mm.", support="contradicted"),)
+    strange = ({"step": "removed"}, {"step": "removed", "claims": [1, {"text": 2}]}, {"tool": "x"})
+    assert taken_out(replace(given, trace=strange)) == ()
 
 
 @pytest.mark.parametrize("text", ["A bone [1].", "# Bones\n\nA bone [1].", "A bone [1]. Why?"])

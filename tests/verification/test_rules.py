@@ -242,6 +242,13 @@ def test_an_answer_that_contradicts_an_earlier_one_is_marked_and_told() -> None:
     ]
 
 
+def test_a_marker_that_points_to_nothing_does_not_keep_the_rules_away() -> None:
+    answer = conversed("It is a multiple myeloma.", ADEQUACY)
+    told = replace(answer, error="[9] points to nothing")
+    (checked,) = RulesVerifier(rules="bone_marrow").verify([told])
+    assert [claim.support for claim in checked.claims] == ["contradicted"]
+
+
 def test_an_answer_from_which_a_rule_follows_is_marked_too() -> None:
     answer = conversed("No.", QUALITY, Turn("What is the diagnosis?", "Normal."),
                        question="Is it adequate?")  # fmt: skip

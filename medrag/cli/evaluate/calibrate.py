@@ -54,11 +54,17 @@ def calibrate(
     """
     from medrag.evaluation.calibrating import calibrate_run
     from medrag.evaluation.runs import open_run
-    from medrag.verification.calibrated import Method, calibration_json, save_calibration
+    from medrag.verification.calibrated import (
+        Method,
+        calibration_json,
+        check_replaceable,
+        save_calibration,
+    )
 
     chosen: Method = "isotonic" if method == "isotonic" else "logistic"
     _check(risk, delta, method)
     need_folder(out)
+    check_replaceable(out)
     opened = open_run(run)
     judge = judge_of(opened, judge_url, judge_model, key_variable)
     scoring = protocol_of(opened, protocol, faithful=faithful, judge=judge)

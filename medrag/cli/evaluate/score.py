@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from medrag.evaluation.scores import ArmScores, Estimate, Scores
     from medrag.protocols import Verifier
 
+_OF_CLAIMS = ("claims_", "citation_")
+
 
 def score(
     run: RunFolder,
@@ -207,6 +209,7 @@ def _show(scores: "Scores", value: "Json") -> None:
     head = ["arm", *names, *STATES]
     show(table([head, *(_line(arm, names, scores.n_items) for arm in scores.arms)]))
     _show_groups(scores)
+    _show_grounding(scores)
     _show_shares(scores)
     for flow in scores.diagnostics.flows:
         show(
@@ -241,6 +244,21 @@ def _show_groups(scores: "Scores") -> None:
         show(f"{column}, right answers of {main.arm}:")
         rows = [[value, f"{interval(each['right'])} of {each['right'].n}"]
                 for value, each in groups.items()]  # fmt: skip
+        show(table(rows, indent="  "))
+
+
+def _show_grounding(scores: "Scores") -> None:
+    """Print how far the evidence holds the claims of the first arm, where any was checked."""
+    from medrag.evaluation.grounding import MEASURES
+
+    main = scores.arms[0]
+    rows = [
+        [name, f"{interval(found)} of {found.n}", told]
+        for name, told in MEASURES.items()
+        if name.startswith(_OF_CLAIMS) and (found := main.measures.get(name)) and found.n
+    ]
+    if main.measures.get("claims_supported"):
+        show(f"claims of {main.arm}, a mean over answers:")
         show(table(rows, indent="  "))
 
 

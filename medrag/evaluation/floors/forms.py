@@ -11,7 +11,8 @@ from functools import lru_cache
 
 from medrag.generation.asked import answer_sign, option_meant
 from medrag.generation.extractive.polar import is_polar as asks_yes_or_no
-from medrag.language import LANGUAGES, words
+from medrag.language import words
+from medrag.language.known import read_as
 from medrag.prompting.templates import letter
 from medrag.records import Item, Question
 
@@ -114,4 +115,4 @@ def lettered(item: Item, places: Sequence[int]) -> str:
 
 @lru_cache(maxsize=1 << 14)
 def _begins_polar(text: str, language: str) -> bool:
-    return asks_yes_or_no(Question(text=text), language if language in LANGUAGES else "en")
+    return asks_yes_or_no(Question(text=text), read_as(language))

@@ -12,7 +12,7 @@ from medrag.encoding.descriptor import DescriptorEncoder
 from medrag.errors import MedragError
 from medrag.evaluation.floors.forms import form_of
 from medrag.generation.asked import PICTURE_POWER, WORD_POWER, content_stems
-from medrag.language import LANGUAGES
+from medrag.language.known import read_as
 from medrag.pipeline import guarded, prepared
 from medrag.records import Filter, ImageRef, Item, Question
 
@@ -219,5 +219,5 @@ def _shown(asked: _Asked) -> Shown:
 
 def _stems(item: Item) -> tuple[str, ...]:
     # A language without a stemmer is cut into words as English is.
-    language = item.language if item.language in LANGUAGES else "en"
+    language = read_as(item.language)
     return content_stems(item.question.text, language)

@@ -17,9 +17,9 @@ import re
 
 from medrag.evaluation.numbers import unit_of
 from medrag.evaluation.parsed import Number, Unparsed
+from medrag.language.numerals import with_point
 
 NOTHING = Unparsed("no number")
-_DECIMAL_COMMA = frozenset({"de", "fr", "es", "it", "pt", "nl"})
 _DIGITS = str.maketrans("٠١٢٣٤٥٦٧٨٩۰۱۲۳۴۵۶۷۸۹٫٬−", "01234567890123456789.,-")
 _UNIT = (
     r"mm ?Hg|mm[23²³]?|cm[23²³]?|[µμ]m|um|nm|km|m[23²³]?|dl|dL|ml|mL|cc|l|L|"
@@ -100,8 +100,7 @@ def _not_one_number(text: str) -> str:
 def _digits(match: re.Match[str], language: str) -> Number | None:
     if match["rest"] in _ORDINAL:
         return None
-    written = match["digits"].replace(" ", "").replace("\u202f", "").replace("\u00a0", "")
-    value = float(_point(written, language) + (match["power"] or ""))
+    value = float(with_point(match["digits"], language) + (match["power"] or ""))
     if value == float("inf"):
         return None
     unit = _unit_behind(match.string, match.start("rest"))
@@ -123,18 +122,6 @@ def _unit_behind(text: str, end: int) -> str:
     except ValueError:
         return ""
     return word
-
-
-def _point(written: str, language: str) -> str:
-    """Write a number with a decimal point and no separators of thousands."""
-    commas, points = written.count(","), written.count(".")
-    if commas and points:
-        whole, _, part = written.rpartition(max(",", ".", key=written.rfind))
-        return f"{whole.replace(',', '').replace('.', '')}.{part}"
-    if commas == 1:
-        groups = re.fullmatch(r"[1-9]\d{0,2},\d{3}", written) and language not in _DECIMAL_COMMA
-        return written.replace(",", "" if groups else ".")
-    return written.replace(",", "") if points < 2 else written.replace(".", "")
 
 
 def _words(text: str) -> list[tuple[int, Number]]:

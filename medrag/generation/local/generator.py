@@ -3,22 +3,26 @@
 import hashlib
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
+from math import isnan
 from typing import get_args
 
 from medrag.checkpoints.batching import check_sizes
 from medrag.checkpoints.numerics import Dtype, numerics_of
+from medrag.errors import MedragError
 from medrag.generation.local.batching import Outcome, Task, Writer
 from medrag.generation.local.decoding import Written
 from medrag.generation.local.inputs import PromptInputs, count_tokens, encode
 from medrag.generation.local.loading import Loaded, Quantise, check_settings, load
 from medrag.generation.local.options import OptionForm, option_tokens
 from medrag.generation.local.readings import readable
-from medrag.generation.local.replies import Replies, Reply, Teller, places_shown, tag_pair
-from medrag.generation.local.sampling import Choosing, check_choosing, seed_of
-from medrag.generation.regions import CONVENTIONS, Convention, quantities_of
+from medrag.generation.local.replies import Replies, Reply, Teller, places_shown
+from medrag.generation.local.sampling import Choosing, check_penalty, seed_of
+from medrag.generation.regions import Convention, quantities_of
 from medrag.generation.reply import Tags
+from medrag.generation.settings import SAMPLED, check_convention, check_drawing, tag_pair
 from medrag.images import kept_open
-from medrag.language import LANGUAGES, asks_yes_or_no
+from medrag.language import asks_yes_or_no
+from medrag.language.known import prompt_language
 from medrag.records import Generation, Prompt, Usage
 
 # Part of the name: raise it when the same settings would give another text.
@@ -38,11 +42,12 @@ class LocalGenerator:
 
     Prompts of like length are answered together; what several begin with alike, such as the same
     evidence, is read once. Neither moves an answer, but for the last bits of a sum, which in
-    bfloat16 can decide between tokens that are nearly as likely; `dtype: float32`, or `batch: 1`
-    with `reuse_prefix: false`, rules that out.
+    bfloat16 can decide between tokens that are nearly as likely; `dtype: float32`, or
+    `batch_tokens: 1` with `reuse_prefix: false`, rules that out.
 
-    Answers are the likeliest tokens, one by one, unless `temperature` is set, and then still for a
-    question with options, or of yes or no. What is drawn depends on `seed` and the prompt alone.
+    Answers are the likeliest tokens, one by one, unless `temperature` is above 0, and then still
+    for a question with options, or of yes or no. What is drawn depends on `seed` and the prompt
+    alone.
 
     The log-probabilities of an answer are those of its tokens as the model gave them, before
     temperature and penalty, without the token that ends it and without thoughts. A text that
@@ -62,14 +67,14 @@ class LocalGenerator:
         min_pixels: of an image; None for the preset's, or the model's own.
         max_pixels: likewise.
         context_pixels: of each image of the evidence at first; None for the preset's.
-        max_new_tokens: of an answer, thoughts included.
-        temperature: draw open answers with it; None for the likeliest tokens. `sample` draws with
-            1 where it is None.
+        max_tokens: of an answer, thoughts included.
+        temperature: draw open answers with it; 0 for the likeliest tokens.
+        sample_temperature: of several texts of one prompt (`sample`), where `temperature` is 0.
         top_p: draw from the fewest tokens that hold this share of the probability.
         seed: of all draws.
         repetition_penalty: above 1 makes tokens of prompt and text less likely; HuatuoGPT-Vision
             was published with 1.2.
-        batch: tokens of prompts and answers in one pass; halved when memory runs out.
+        batch_tokens: of prompts and answers in one pass; halved when memory runs out.
         score_options: give the mean log-probability of each option of a question, as if the answer
             began with it: before the model has thought.
         option_form: what of an option is scored: its "text", its "letter", or "A. text" as
@@ -82,6 +87,9 @@ class LocalGenerator:
     Raises:
         RecipeError: (at first use) if the model is not found, or does not load here.
     """
+
+    # What a run may go on with changed: no answer depends on it but for the last bits of a sum.
+    beside = frozenset({"device", "attention", "batch_tokens", "reuse_prefix"})
 
     def __init__(
         self,
@@ -99,12 +107,13 @@ class LocalGenerator:
         min_pixels: int | None = None,
         max_pixels: int | None = None,
         context_pixels: int | None = None,
-        max_new_tokens: int = 512,
-        temperature: float | None = None,
+        max_tokens: int = 512,
+        temperature: float = 0.0,
+        sample_temperature: float = SAMPLED,
         top_p: float = 1.0,
         seed: int = 0,
         repetition_penalty: float = 1.0,
-        batch: int = 32768,
+        batch_tokens: int = 32768,
         score_options: bool = False,
         option_form: OptionForm = "text",
         reuse_prefix: bool = True,
@@ -113,14 +122,13 @@ class LocalGenerator:
         coordinates: Convention | None = None,
     ) -> None:
         check_settings(dtype=dtype, quantise=quantise, min_pixels=min_pixels, max_pixels=max_pixels)
-        check_sizes(batch=batch, max_new_tokens=max_new_tokens, context_pixels=context_pixels)
-        check_choosing(temperature, top_p, repetition_penalty)
-        for name, value, known in (
-            ("option_form", option_form, get_args(OptionForm)),
-            ("coordinates", coordinates or CONVENTIONS[0], CONVENTIONS),
-        ):
-            if value not in known:
-                raise ValueError(f"{name} must be one of {', '.join(known)}, got {value!r}")
+        check_sizes(batch_tokens=batch_tokens, max_tokens=max_tokens, context_pixels=context_pixels)
+        check_drawing(temperature, sample_temperature, top_p)
+        check_penalty(repetition_penalty)
+        check_convention(coordinates)
+        if option_form not in get_args(OptionForm):
+            known = ", ".join(get_args(OptionForm))
+            raise ValueError(f"option_form must be one of {known}, got {option_form!r}")
         Tags(tag_pair("think", think, None), tag_pair("answer", answer, None))
         self._load = partial(
             load,
@@ -139,12 +147,13 @@ class LocalGenerator:
         )
         self.model = model
         self.most_context_pixels = context_pixels
-        self.max_new_tokens = max_new_tokens
+        self.max_tokens = max_tokens
         self.temperature = temperature
+        self.sample_temperature = sample_temperature
         self.top_p = top_p
         self.seed = seed
         self.repetition_penalty = repetition_penalty
-        self.batch = batch
+        self.batch_tokens = batch_tokens
         self.score_options = score_options
         self.option_form: OptionForm = option_form
         self.reuse_prefix = reuse_prefix
@@ -161,11 +170,13 @@ class LocalGenerator:
             self._convention,
         )  # fmt: skip
         parts = [loaded.name, _RULE, hashlib.sha256(repr(asked).encode()).hexdigest()[:8]]
-        parts.append(f"{self.max_new_tokens} tokens")
-        if self.temperature is None:
+        parts.append(f"{self.max_tokens} tokens")
+        if self.temperature == 0:
             parts.append("likeliest")
         else:
             parts.append(f"temperature {self.temperature:g}, top-p {self.top_p:g}, {self.seed}")
+        if self.temperature == 0 and self.sample_temperature != SAMPLED:
+            parts.append(f"samples {self.sample_temperature:g}")
         if self.score_options:
             parts.append(f"options by {self.option_form}")
         if self.repetition_penalty != 1:
@@ -185,12 +196,12 @@ class LocalGenerator:
             ValueError: if answers may be longer than all that the model reads.
         """
         context = self._loaded.context
-        if context is not None and context <= self.max_new_tokens:
+        if context is not None and context <= self.max_tokens:
             raise ValueError(
-                f"{self.model} reads {context} tokens, and max_new_tokens is "
-                f"{self.max_new_tokens}; lower it"
+                f"{self.model} reads {context} tokens, and max_tokens is "
+                f"{self.max_tokens}; lower it"
             )
-        return None if context is None else context - self.max_new_tokens
+        return None if context is None else context - self.max_tokens
 
     @property
     def max_images(self) -> int | None:
@@ -239,7 +250,7 @@ class LocalGenerator:
         return [each[0] for each in self._generations(prompts, seeds)]
 
     def sample(self, prompts: Sequence[Prompt], n: int) -> list[list[Generation]]:
-        """Draw n texts of each prompt, at `temperature`, or 1 where that is None.
+        """Draw n texts of each prompt, at `temperature`, or `sample_temperature` where that is 0.
 
         The prompt is read once. Equal seed and prompt give equal texts, in any batch.
 
@@ -285,8 +296,8 @@ class LocalGenerator:
         if self.room is not None and len(inputs.ids) > self.room:
             raise ValueError(
                 f"the prompt takes {len(inputs.ids)} tokens, and {self.model} reads {self.room} "
-                f"beside {self.max_new_tokens} of an answer; select fewer hits, or lower "
-                "max_new_tokens or max_pixels"
+                f"beside {self.max_tokens} of an answer; select fewer hits, or lower "
+                "max_tokens or max_pixels"
             )
         return inputs
 
@@ -300,7 +311,7 @@ class LocalGenerator:
 
     def _seeds(self, prompt: Prompt) -> tuple[int | None, ...]:
         """Give the seed of an answer; None for the likeliest tokens."""
-        drawn = self.temperature is not None and not _is_closed(prompt)
+        drawn = self.temperature > 0 and not _is_closed(prompt)
         return (seed_of(prompt, self.seed, 0) if drawn else None,)
 
     def _read(self, prompt: Prompt, inputs: PromptInputs, outcome: Outcome) -> list[Generation]:
@@ -321,6 +332,11 @@ class LocalGenerator:
         reply: Reply,
         option_scores: tuple[float, ...],
     ) -> Generation:
+        if any(map(isnan, written.log_probabilities)):
+            raise MedragError(
+                f"{self._loaded.name} computed what is no number; set dtype: float32, or get the "
+                "model's files again"
+            )
         ended = "stop" if written.ended else "length"
         n_written = len(written.tokens) + written.ended
         return Generation(
@@ -333,7 +349,7 @@ class LocalGenerator:
             regions=places_shown(
                 reply.marked, self._convention, inputs.shown, n_evidence=len(prompt.evidence)
             ),
-            quantities=quantities_of(reply.text, language=_language(prompt)),
+            quantities=quantities_of(reply.text, language=prompt_language(prompt)),
         )
 
     def _thinks(self, inputs: PromptInputs) -> bool:
@@ -364,13 +380,13 @@ class LocalGenerator:
 
     @cached_property
     def _writer(self) -> Writer:
-        temperature = 1.0 if self.temperature is None else self.temperature
+        temperature = self.temperature or self.sample_temperature
         return Writer(
             model=self._loaded.model,
             stops=frozenset(self._loaded.eos),
-            most=self.max_new_tokens,
+            most=self.max_tokens,
             how=Choosing(temperature, self.top_p, self.repetition_penalty),
-            batch_tokens=self.batch,
+            batch_tokens=self.batch_tokens,
             reuse_prefix=self.reuse_prefix,
         )
 
@@ -378,9 +394,4 @@ class LocalGenerator:
 def _is_closed(prompt: Prompt) -> bool:
     """Tell whether a question is answered by one of a few words."""
     question = prompt.question
-    return bool(question.options) or asks_yes_or_no(question.text, _language(prompt))
-
-
-def _language(prompt: Prompt) -> str:
-    told = prompt.evidence[0].passage.source.language if prompt.evidence else "en"
-    return told if told in LANGUAGES else "en"
+    return bool(question.options) or asks_yes_or_no(question.text, prompt_language(prompt))

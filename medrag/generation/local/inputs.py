@@ -16,13 +16,14 @@ from medrag.generation.local.pixels import (
     THINNEST,
     bounds,
     by_patches,
-    resized,
     seen,
     squared,
     within,
 )
-from medrag.generation.pictures import images_of, pixel_caps, shown_picture
+from medrag.generation.pictures import images_of, pixel_caps
 from medrag.generation.regions import Shown
+from medrag.images import read_image
+from medrag.images.given import resized
 from medrag.images.pointing import unmarked
 from medrag.records import ImageRef, Prompt
 
@@ -71,7 +72,7 @@ def encode(loaded: Loaded, prompt: Prompt) -> PromptInputs:
     text = _text(loaded, prompt)
     images, originals, pictures = images_of(prompt), [], []
     for image, cap in zip(images, pixel_caps(prompt, loaded.max_pixels), strict=True):
-        pixels = shown_picture(image, None)
+        pixels = read_image(image)
         originals.append(pixels.shape[:2])
         if loaded.preset is not None and loaded.preset.square:
             pixels = squared(pixels, loaded.processor.image_processor)
@@ -152,7 +153,7 @@ def _expanded(loaded: Loaded, image: ImageRef, cap: int | None) -> str | None:
     """Give the text that the processor puts for one picture; None if it cannot be told."""
     if (image, cap) in loaded.remembered:
         return loaded.remembered[image, cap]
-    height, width = shown_picture(image, None).shape[:2]
+    height, width = read_image(image).shape[:2]
     if loaded.preset is not None and loaded.preset.square:
         height = width = max(height, width)
     text = _expansion(loaded, *_size(loaded, image, (height, width), cap))

@@ -15,7 +15,7 @@ from medrag.extras import require
 from medrag.generation.local.adapting import adapted, adapter_name, check_base
 from medrag.generation.local.messages import ChatTemplate, chat_template
 from medrag.generation.local.pixels import own_least
-from medrag.generation.presets import GeneratorPreset, find, near
+from medrag.generation.presets import GeneratorPreset, find, meant
 
 Quantise = Literal["4bit", "8bit"]
 
@@ -123,7 +123,7 @@ def load(
         name=_name(place, source, tuned, quantise),
         template=template,
         context=_context(built.config),
-        eos=_ends(built, tokenizer, template),
+        eos=_ends(place, built, tokenizer, template),
         min_pixels=min_pixels
         or (known.min_pixels if known is not None else None)
         or _least(processor),
@@ -157,20 +157,18 @@ def preset_for(model: str, preset: str | None = None) -> GeneratorPreset | None:
     """
     known = find(preset if preset is not None else model)
     if preset is not None and known is None:
-        close = near(preset)
-        hint = f"did you mean {' or '.join(close)}? " if close else ""
-        raise RecipeError(f"no preset {preset!r}; {hint}medrag models --generators lists them all")
+        raise RecipeError(
+            f"no preset {preset!r}; {meant(preset)}medrag models --generators lists them all"
+        )
     if known is not None and known.serve is not None:
         raise RecipeError(
             f"{known.name} does not load with the transformers of today. {known.serve} Then use "
             "kind: remote"
         )
     if known is None and "/" not in model and not Path(model).expanduser().exists():
-        close = near(model)
-        hint = f"did you mean {' or '.join(close)}? " if close else ""
         raise RecipeError(
-            f"no model {model!r}: no preset, hub id or folder; {hint}medrag models --generators "
-            "lists the presets"
+            f"no model {model!r}: no preset, hub id or folder; {meant(model)}medrag models "
+            "--generators lists the presets"
         )
     return known
 
@@ -363,15 +361,18 @@ def _context(config: Any) -> int | None:
     return int(value) if value else None
 
 
-def _ends(model: Any, tokenizer: Any, template: ChatTemplate) -> tuple[int, ...]:
+def _ends(place: Path, model: Any, tokenizer: Any, template: ChatTemplate) -> tuple[int, ...]:
     """Collect the tokens that end a reply: those the model names, and what its template writes."""
+    # Refused where it is broken: transformers passes over it, and replies would not end.
+    configuration(place / "generation_config.json")
     told = [model.generation_config.eos_token_id, tokenizer.eos_token_id]
     if template.ends:
         told.append(tokenizer.convert_tokens_to_ids(template.ends))
-    ids = {
-        int(one)
-        for each in told
-        for one in (each if isinstance(each, list) else [each])
-        if one is not None
-    }
+    every = [one for each in told for one in (each if isinstance(each, list) else [each])]
+    ids = {one for one in every if isinstance(one, int)}
+    if wrong := [one for one in every if one is not None and not isinstance(one, int)]:
+        raise RecipeError(
+            f"{place} ends replies by the token {wrong[0]!r}, expected numbers of tokens "
+            "(eos_token_id); get the model's files again"
+        )
     return tuple(sorted(ids))

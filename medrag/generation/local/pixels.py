@@ -12,8 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from medrag.extras import require
-
 # The Qwen-VL processors refuse a picture that is longer than this against its width.
 THINNEST = 200
 
@@ -79,15 +77,6 @@ def within(images: Any, size: tuple[int, int], cap: int | None) -> tuple[int, in
     longer = 0 if height > width else 1
     lower[longer] = min(lower[longer], max(side, cap // lower[1 - longer] // side * side))
     return lower[0], lower[1]
-
-
-def resized(pixels: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Bring a picture (h, w, 3) to a height and width."""
-    if pixels.shape[:2] == size:
-        return pixels
-    library = require("PIL.Image")
-    smaller = library.fromarray(pixels).resize(size[::-1], library.Resampling.BICUBIC)
-    return np.asarray(smaller, dtype=np.uint8)
 
 
 def squared(pixels: NDArray[np.uint8], images: Any) -> NDArray[np.uint8]:

@@ -71,10 +71,6 @@ class Replies:
             part = self._tokens(tokens, span.start, span.end, len(whole))
         return Reply(text, marked, thoughts, span.closed, part)
 
-    def teller(self, tell: Callable[[str], None], *, thinking: bool) -> "Teller":
-        """Make what tells one reply while it comes."""
-        return Teller(self, tell, thinking=thinking)
-
     def so_far(self, tokens: Sequence[int], *, thinking: bool) -> str:
         """Give what is sure to belong to an answer that still comes: it will begin so.
 
@@ -161,18 +157,3 @@ def places_shown(
         return ()
     seen = [each if min(each) > 0 else None for each in shown]
     return regions_of(text, convention, seen, n_evidence=n_evidence)
-
-
-def tag_pair(
-    name: str, wanted: Sequence[str] | None, known: tuple[str, str] | None
-) -> tuple[str, str] | None:
-    """Give a pair of tags: what was asked for, or else what is known; empty means none.
-
-    Raises:
-        ValueError: if what was asked for is no pair.
-    """
-    if wanted is None:
-        return known
-    if isinstance(wanted, str) or len(wanted) not in (0, 2):
-        raise ValueError(f"{name} must be an opening and a closing tag, got {wanted!r}")
-    return (wanted[0], wanted[1]) if wanted else None

@@ -33,18 +33,12 @@ class Choosing:
     repetition_penalty: float = 1.0
 
 
-def check_choosing(temperature: float | None, top_p: float, penalty: float) -> None:
-    """Refuse settings by which no token can be chosen.
+def check_penalty(penalty: float) -> None:
+    """Refuse a repetition penalty that is none.
 
     Raises:
-        ValueError: naming the setting.
+        ValueError: if it is not positive.
     """
-    if temperature is not None and not (temperature > 0 and isfinite(temperature)):
-        raise ValueError(
-            f"temperature must be positive, or None for the likeliest tokens, got {temperature}"
-        )
-    if not 0 < top_p <= 1:
-        raise ValueError(f"top_p must be above 0 and at most 1, got {top_p}")
     if not (penalty > 0 and isfinite(penalty)):
         raise ValueError(f"repetition_penalty must be positive, got {penalty}")
 

@@ -1,23 +1,24 @@
 """What a recipe may say of a remote model."""
 
+import json
 from collections.abc import Mapping
 from typing import Any, get_args
 
-from medrag.generation.regions import CONVENTIONS, Convention
+from medrag.generation.pictures import images_of
 from medrag.generation.remote.budget import Prices
 from medrag.generation.remote.messages import ImageFormat
+from medrag.records import Prompt
 
 # Of the body of a request, which the other arguments decide.
 _OWN = frozenset({
     "model", "messages", "temperature", "top_p", "seed", "max_tokens", "max_completion_tokens", "n",
     "logprobs", "stream", "stream_options",
 })  # fmt: skip
+_SECRET = frozenset({"api_key", "apikey", "api-key", "authorization", "password", "secret"})
 
 
-def check_images(
-    max_images: int | None, image_format: ImageFormat, quality: int, coordinates: Convention | None
-) -> None:
-    """Refuse what says of no picture how it is sent, or read.
+def check_images(max_images: int | None, image_format: ImageFormat, quality: int) -> None:
+    """Refuse what says of no picture how it is sent.
 
     Raises:
         ValueError: naming the setting.
@@ -29,23 +30,20 @@ def check_images(
         raise ValueError(f"image_format must be {known}, got {image_format!r}")
     if not 1 <= quality <= 95:
         raise ValueError(f"jpeg_quality must be from 1 to 95, got {quality}")
-    if coordinates is not None and coordinates not in CONVENTIONS:
-        known = ", ".join(CONVENTIONS)
-        raise ValueError(f"coordinates must be one of {known}, got {coordinates!r}")
 
 
-def check_drawing(temperature: float | None, sampled: float, top_p: float | None) -> None:
-    """Refuse temperatures and shares that are none.
+def check_shown(prompt: Prompt, max_images: int | None, model: str) -> None:
+    """Refuse a prompt that shows more images than the model takes.
 
     Raises:
-        ValueError: naming the setting.
+        ValueError: naming both numbers.
     """
-    if temperature is not None and not 0 <= temperature <= 10:
-        raise ValueError(f"temperature must be from 0 to 10, got {temperature}")
-    if not 0 < sampled <= 10:
-        raise ValueError(f"sample_temperature must be above 0 and at most 10, got {sampled}")
-    if top_p is not None and not 0 < top_p <= 1:
-        raise ValueError(f"top_p must be above 0 and at most 1, got {top_p}")
+    n = len(images_of(prompt))
+    if max_images is not None and n > max_images:
+        raise ValueError(
+            f"the prompt shows {n} images, and {model} takes {max_images}; set max_images if it "
+            "takes more"
+        )
 
 
 def check_room(room: int | None, max_tokens: int | None) -> None:
@@ -64,11 +62,20 @@ def checked_extra(extra: Mapping[str, Any] | None) -> dict[str, Any]:
     """Copy further keys of a request.
 
     Raises:
-        ValueError: if one is decided elsewhere.
+        ValueError: if one is decided elsewhere, is a secret, or is no JSON, such as NaN.
     """
     for key in extra or {}:
         if key in _OWN:
             raise ValueError(f"extra must not hold {key!r}, which has an argument of its own")
+        if key.lower() in _SECRET:
+            raise ValueError(
+                f"extra must not hold {key!r}: a recipe is written down with every run; put the "
+                "key into an environment variable, and name that (key_variable)"
+            )
+    try:
+        json.dumps(extra, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"extra must hold values of JSON ({error})") from error
     return dict(extra or {})
 
 

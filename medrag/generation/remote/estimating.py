@@ -18,17 +18,20 @@ _PATCH = 28 * 28
 _MESSAGE = 8
 
 
-def estimated_tokens(prompt: Prompt, *, max_pixels: int | None, image_tokens: int | None) -> int:
+def estimated_tokens(
+    prompt: Prompt, *, max_pixels: int | None, image_tokens: int | None, suffix: str = ""
+) -> int:
     """Estimate what a prompt takes; the module says how.
 
     Args:
         max_pixels: of one picture; None for as many as it has.
         image_tokens: of one picture, where it is the same for all.
+        suffix: words that are added to the question.
 
     Raises:
         InputFileError: if a picture cannot be read.
     """
-    texts = [part for part in prompt.parts if isinstance(part, str)]
+    texts = [suffix, *(part for part in prompt.parts if isinstance(part, str))]
     for turn in prompt.turns:
         texts += [turn.reply, *(part for part in turn.parts if isinstance(part, str))]
     tokens = sum(text_tokens(text) for text in texts) + _MESSAGE * (1 + 2 * len(prompt.turns))

@@ -1,10 +1,12 @@
 """What is known of the model behind an address: from its recipe, its preset, or by guess."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from medrag.generation.presets import find, near
+from medrag.generation.presets import find, meant
 from medrag.generation.regions import Convention
 from medrag.generation.reply import Tags
+from medrag.generation.settings import tag_pair
 
 # What most models look at; a radiograph has up to ten times as many.
 _MAX_PIXELS = 1024 * 1024
@@ -36,8 +38,8 @@ def facts(
     trained_multi_image: bool | None,
     max_pixels: int | None,
     context_pixels: int | None,
-    think: tuple[str, str] | None,
-    answer: tuple[str, str] | None,
+    think: Sequence[str] | None,
+    answer: Sequence[str] | None,
     coordinates: Convention | None,
 ) -> Facts:
     """Put together what is known of a model; what is given goes before its preset.
@@ -50,13 +52,15 @@ def facts(
     """
     found = find(preset if preset is not None else model)
     if preset is not None and found is None:
-        meant = near(preset)
-        hint = f"; did you mean {', '.join(meant)}?" if meant else ""
-        raise ValueError(f"there is no preset {preset!r} of a generator{hint}")
+        raise ValueError(
+            f"no preset {preset!r}; {meant(preset)}medrag models --generators lists them all"
+        )
+    own = (_THINK, None) if found is None else (found.think or _THINK, found.answer)
+    tags = Tags(tag_pair("think", think, own[0]), tag_pair("answer", answer, own[1]))
     if found is None:
         return Facts(
             max_images, trained_multi_image is not False, max_pixels or _MAX_PIXELS, context_pixels,
-            Tags(think or _THINK, answer), coordinates, "",
+            tags, coordinates, "",
         )  # fmt: skip
     trained = found.trained_multi_image if trained_multi_image is None else trained_multi_image
     return Facts(
@@ -64,7 +68,7 @@ def facts(
         trained_multi_image=trained,
         max_pixels=max_pixels or found.max_pixels or _MAX_PIXELS,
         context_pixels=context_pixels or found.context_pixels,
-        tags=Tags(think or found.think or _THINK, answer or found.answer),
+        tags=tags,
         coordinates=coordinates or found.coordinates,
         suffix=found.suffix,
     )

@@ -8,25 +8,25 @@ from typing import Any
 
 from medrag.checkpoints.batching import check_sizes
 from medrag.endpoint import Endpoint, RefusedError, UnansweredError, completed
-from medrag.errors import BudgetSpentError, MedragError
-from medrag.generation.pictures import images_of
+from medrag.errors import FAILURES, BudgetSpentError, MedragError
 from medrag.generation.regions import Convention
 from medrag.generation.remote.budget import Budget, Tokens
 from medrag.generation.remote.checks import (
-    check_drawing,
     check_images,
     check_room,
+    check_shown,
     checked_extra,
     prices_of,
 )
-from medrag.generation.remote.estimating import estimated_tokens, text_tokens
+from medrag.generation.remote.estimating import estimated_tokens
 from medrag.generation.remote.facts import facts
 from medrag.generation.remote.messages import ImageFormat, Pictures, chat
 from medrag.generation.remote.reading import generation_of
 from medrag.generation.remote.remembering import Asked, Remembering, told_apart
 from medrag.generation.remote.sending import Sender
 from medrag.generation.remote.telling import Teller
-from medrag.generation.remote.working import FAILURES, Streak, concurrently
+from medrag.generation.remote.working import Streak, concurrently
+from medrag.generation.settings import SAMPLED, check_convention, check_drawing
 from medrag.records import Generation, Prompt
 
 # Requests that fail one after the other before the rest of a batch is not sent: each costs all its
@@ -94,8 +94,8 @@ class RemoteGenerator:
             asked again.
         stream_responses: have every reply streamed: for long ones, where a proxy between gives up
             on a connection that says nothing.
-        think, answer: (opening, closing) tags that set thoughts and answer apart; None: the
-            preset's, or <think> and </think>, and no tags of answers.
+        think, answer: (opening, closing) tags that set thoughts and answer apart; empty for none.
+            None: the preset's, or <think> and </think>, and no tags of answers.
         thinking: whether the server's chat template begins the thoughts, so that a reply that was
             cut is all thought.
         coordinates: what numbers of a place mean, see `medrag.generation.regions`; None: the
@@ -142,7 +142,7 @@ class RemoteGenerator:
         room: int | None = None,
         max_tokens: int | None = 1024,
         temperature: float | None = 0.0,
-        sample_temperature: float = 0.7,
+        sample_temperature: float = SAMPLED,
         top_p: float | None = None,
         seed: int | None = None,
         concurrency: int = 4,
@@ -153,8 +153,8 @@ class RemoteGenerator:
         allow_http: bool = False,
         log_probabilities: bool = True,
         stream_responses: bool = False,
-        think: tuple[str, str] | None = None,
-        answer: tuple[str, str] | None = None,
+        think: Sequence[str] | None = None,
+        answer: Sequence[str] | None = None,
         thinking: bool = False,
         coordinates: Convention | None = None,
         extra: Mapping[str, Any] | None = None,
@@ -164,29 +164,20 @@ class RemoteGenerator:
         most_cost: float | None = None,
     ) -> None:
         check_sizes(
-            max_pixels=max_pixels,
-            context_pixels=context_pixels,
-            least_pixels=least_pixels,
-            image_tokens=image_tokens,
-            max_tokens=max_tokens,
-            concurrency=concurrency,
-        )
-        check_images(max_images, image_format, jpeg_quality, coordinates)
+            max_pixels=max_pixels, context_pixels=context_pixels, least_pixels=least_pixels,
+            image_tokens=image_tokens, max_tokens=max_tokens, concurrency=concurrency,
+        )  # fmt: skip
+        check_images(max_images, image_format, jpeg_quality)
+        check_convention(coordinates)
         check_drawing(temperature, sample_temperature, top_p)
         check_room(room, max_tokens)
         if (most_tokens or most_cost) and max_tokens is None:
             raise ValueError("a budget needs max_tokens: without it a reply may take anything")
         self.facts = facts(
-            model,
-            preset,
-            max_images=max_images,
-            trained_multi_image=trained_multi_image,
-            max_pixels=max_pixels,
-            context_pixels=context_pixels,
-            think=think,
-            answer=answer,
+            model, preset, max_images=max_images, trained_multi_image=trained_multi_image,
+            max_pixels=max_pixels, context_pixels=context_pixels, think=think, answer=answer,
             coordinates=coordinates,
-        )
+        )  # fmt: skip
         self.model = model
         self.max_images = self.facts.max_images
         self.trained_multi_image = self.facts.trained_multi_image
@@ -206,27 +197,18 @@ class RemoteGenerator:
             tokens=most_tokens, cost=most_cost, prices=prices_of(price_in, price_out)
         )
         self.endpoint = Endpoint(
-            url=completed(url, "chat/completions"),
-            key_variable=key_variable,
-            timeout=timeout,
-            tries=tries,
-            wait=wait,
-            stall=stall,
-            allow_http=allow_http,
-            refused=_REFUSED,
-        )
+            url=completed(url, "chat/completions"), key_variable=key_variable, timeout=timeout,
+            tries=tries, wait=wait, stall=stall, allow_http=allow_http, refused=_REFUSED,
+        )  # fmt: skip
         # Hours of retrieval may go before the first request: too late to miss a key.
         self.endpoint.check_key()
         body = {"model": model, "max_tokens": max_tokens, "top_p": top_p}
         body = {key: value for key, value in body.items() if value is not None}
         body |= checked_extra(extra)
         self._sender = Sender(
-            endpoint=self.endpoint,
-            budget=self.budget,
-            body=body,
-            log_probabilities=log_probabilities,
-            streams=stream_responses,
-        )
+            endpoint=self.endpoint, budget=self.budget, body=body,
+            log_probabilities=log_probabilities, streams=stream_responses,
+        )  # fmt: skip
         settings = [body, sample_temperature, str(self.facts), str(self.pictures), thinking]
         digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
         self.name = f"remote/{model}/{temperature}/{seed}/{max_tokens}/{digest}"
@@ -239,10 +221,12 @@ class RemoteGenerator:
         Raises:
             InputFileError: if a picture cannot be read.
         """
-        tokens = estimated_tokens(
-            prompt, max_pixels=self.pictures.most, image_tokens=self.image_tokens
+        return estimated_tokens(
+            prompt,
+            max_pixels=self.pictures.most,
+            image_tokens=self.image_tokens,
+            suffix=self.facts.suffix,
         )
-        return tokens + text_tokens(self.facts.suffix)
 
     def generate(self, prompts: Sequence[Prompt]) -> list[Generation]:
         """Answer prompts, several at a time.
@@ -352,12 +336,7 @@ class RemoteGenerator:
         self, asked: Asked, *, teller: Teller | None = None, left: threading.Event | None = None
     ) -> Generation:
         prompt = asked.prompt
-        n = len(images_of(prompt))
-        if self.max_images is not None and n > self.max_images:
-            raise ValueError(
-                f"the prompt shows {n} images, and {self.model} takes {self.max_images}; set "
-                "max_images if it takes more"
-            )
+        check_shown(prompt, self.max_images, self.model)
         written = chat(prompt, self.pictures, suffix=self.facts.suffix)
         most = Tokens(0, 0)
         if self.budget.bounded:

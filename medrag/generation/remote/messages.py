@@ -1,7 +1,6 @@
 """A prompt as the messages of a chat, with its pictures inside."""
 
 import base64
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -9,10 +8,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from medrag.extras import require
-from medrag.generation.pictures import pixel_caps, shown_picture
+from medrag.generation.pictures import pixel_caps
 from medrag.generation.regions import Shown
 from medrag.images import read_image
+from medrag.images.given import at_most, jpeg, png
 from medrag.images.pointing import unmarked
 from medrag.records import ImageRef, Prompt
 
@@ -69,9 +68,12 @@ def chat(prompt: Prompt, pictures: Pictures, *, suffix: str = "") -> Chat:
         if isinstance(each, str):
             return each
         most = next(caps)
-        pixels = shown_picture(each, most)
+        whole = read_image(each)
+        pixels = at_most(whole, most)
         if unmarked(each) in places:
-            shown[places[unmarked(each)]] = _sizes(each, pixels, most)
+            shown[places[unmarked(each)]] = Shown(
+                whole.shape[1], whole.shape[0], pixels.shape[1], pixels.shape[0]
+            )
         return {"type": "image_url", "image_url": {"url": data_url(pixels, pictures)}}
 
     first = [part(each) for each in prompt.parts]
@@ -88,14 +90,8 @@ def chat(prompt: Prompt, pictures: Pictures, *, suffix: str = "") -> Chat:
 
 def data_url(pixels: NDArray[np.uint8], pictures: Pictures) -> str:
     """Write a picture as a data URL."""
-    stream = io.BytesIO()
-    image = require("PIL.Image").fromarray(pixels)
-    if pictures.format == "jpeg":
-        image.save(stream, format="JPEG", quality=pictures.quality, subsampling=0)
-    else:
-        # Level 1 is nearly as small as level 9, and several times faster.
-        image.save(stream, format="PNG", compress_level=1)
-    return f"data:image/{pictures.format};base64,{base64.b64encode(stream.getvalue()).decode()}"
+    written = jpeg(pixels, pictures.quality) if pictures.format == "jpeg" else png(pixels)
+    return f"data:image/{pictures.format};base64,{base64.b64encode(written).decode()}"
 
 
 def _said(role: str, parts: Sequence[str | dict[str, Any]]) -> dict[str, Any]:
@@ -106,12 +102,3 @@ def _said(role: str, parts: Sequence[str | dict[str, Any]]) -> dict[str, Any]:
         return {"role": role, "content": "\n\n".join(texts)}
     content = [{"type": "text", "text": p} if isinstance(p, str) else p for p in parts]
     return {"role": role, "content": content}
-
-
-def _sizes(image: ImageRef, pixels: NDArray[np.uint8], most: int | None) -> Shown:
-    height, width = pixels.shape[:2]
-    whole = pixels
-    # Whatever was made smaller has nearly as many pixels as it may, but for thin strips.
-    if most is not None and (height + 1) * (width + 1) > most:
-        whole = read_image(image)
-    return Shown(whole.shape[1], whole.shape[0], width, height)

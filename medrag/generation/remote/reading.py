@@ -8,6 +8,7 @@ from medrag.generation.remote.facts import Facts
 from medrag.generation.remote.probabilities import aligned
 from medrag.generation.remote.replies import Reply
 from medrag.generation.reply import answer_span
+from medrag.language.known import prompt_language
 from medrag.records import Generation, Prompt, QuestionRegion, Usage
 
 # In the words of OpenAI, Mistral and Anthropic. A filter that stops a text cuts it as well.
@@ -41,7 +42,7 @@ def generation_of(
         abstained=reply.refused,
         thoughts="\n\n".join(filter(None, (reply.thoughts.strip(), span.thoughts))),
         regions=_regions(text, prompt, facts, shown),
-        quantities=quantities_of(text),
+        quantities=quantities_of(text, language=prompt_language(prompt)),
     )
 
 

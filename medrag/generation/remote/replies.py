@@ -10,6 +10,8 @@ from medrag.generation.remote.probabilities import Token, tokens_of
 
 # Characters of one reply: a novel. Whoever writes more does not end at all.
 _LONGEST = 1_000_000
+# A server that counts more is wrong; a number without end could not be reckoned with.
+_MOST_TOKENS = 10**12
 # Of what a server says that is no reply.
 _TOLD = 200
 
@@ -179,7 +181,7 @@ def _clean(text: str) -> str:
 
 
 def _count(value: Any) -> int | None:
-    fits = isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    fits = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST_TOKENS
     return value if fits else None
 
 

@@ -117,7 +117,7 @@ class Sender:
         if reply.tokens is not None:
             self._has_probabilities = True
         elif self._log_probabilities and reply.text and not self._has_probabilities:
-            self._terms.drop("logprobs", "passes over")
+            self._terms.drop("logprobs", "gives no")
 
 
 def _again(request: Request, left: threading.Event | None) -> Again:

@@ -70,7 +70,7 @@ class Terms:
         """Ask for a key no more, and say so once.
 
         Args:
-            does: what the server does with it: "refuses", "passes over".
+            does: what the server does with it: "refuses", "gives no".
         """
         with self._lock:
             if key in self._dropped:

@@ -5,10 +5,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
-from medrag.errors import BudgetSpentError, MedragError
-
-# What one request may meet; anything else is a bug and is let through.
-FAILURES = (MedragError, OSError, RuntimeError, ValueError, LookupError, ArithmeticError)
+from medrag.errors import FAILURES, BudgetSpentError
 
 _In = TypeVar("_In")
 _Out = TypeVar("_Out")

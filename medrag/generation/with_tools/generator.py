@@ -23,10 +23,11 @@ from medrag.generation.with_tools.telling import (
     VERSION,
     Teller,
     instruction,
-    joined_parts,
     quoted,
     way_on,
 )
+from medrag.images.pointing import unmarked
+from medrag.language.joining import joined_parts
 from medrag.protocols import Generator, Limited, Sampling, Streaming, Tool
 from medrag.records import Exchange, Generation, ImageRef, Prompt, QuestionRegion
 
@@ -187,7 +188,9 @@ class ToolGenerator:
 
     def _begun(self, prompt: Prompt) -> Talk:
         shown = dict.fromkeys(images_of(prompt))
-        asked = frozenset(each for each in prompt.question.images if isinstance(each, ImageRef))
+        # A question that points at a place is shown with that place outlined.
+        own = {unmarked(each) for each in prompt.question.images if isinstance(each, ImageRef)}
+        asked = frozenset(each for each in shown if unmarked(each) in own)
         images = (*(i for i in shown if i in asked), *(i for i in shown if i not in asked))
         if self.tools:
             told = instruction(self.tools, images, asked)

@@ -7,9 +7,11 @@ from typing import Any
 from medrag.codec import to_json
 from medrag.errors import InputFileError
 from medrag.generation.calls import read_calls
+from medrag.generation.usage import summed
 from medrag.generation.with_tools.telling import UNANSWERED
-from medrag.images import identified, read_image
+from medrag.images import identified
 from medrag.images.marking import touched
+from medrag.images.pointing import shown_size, unmarked, with_marks
 from medrag.images.reading import origin
 from medrag.records import (
     Box,
@@ -19,7 +21,6 @@ from medrag.records import (
     Question,
     QuestionRegion,
     ToolResult,
-    Usage,
 )
 
 _MOST_MARKS = 9
@@ -80,17 +81,18 @@ def outcome_of(result: ToolResult, talk: Talk, step: Mapping[str, Any]) -> Outco
 def outlined(generation: Generation, talk: Talk) -> Outcome | None:
     """Draw the places that an answer names onto the question's pictures; None without any."""
     by_image: dict[ImageRef, list[Box]] = {}
+    known = {unmarked(image) for image in talk.images}
     for region in generation.regions:
         question = talk.prompt.question
         image = question.images[region.image] if region.image < len(question.images) else None
-        if not isinstance(image, ImageRef) or image not in talk.images or region.box is None:
+        if not isinstance(image, ImageRef) or unmarked(image) not in known or region.box is None:
             continue
         if _lies_in(region.box, image):
             by_image.setdefault(image, []).append(region.box)
     if not by_image:
         return None
     shown = tuple(
-        identified(replace(image, marks=tuple(boxes[:_MOST_MARKS]), sha256=None, phash=None))
+        identified(with_marks(unmarked(image), boxes[:_MOST_MARKS]))
         for image, boxes in by_image.items()
     )
     boxes = [list(box) for several in by_image.values() for box in several]
@@ -101,8 +103,7 @@ def outlined(generation: Generation, talk: Talk) -> Outcome | None:
 
 def _lies_in(box: Box, image: ImageRef) -> bool:
     try:
-        height, width = read_image(image).shape[:2]
-        touched(box, width, height)
+        touched(box, *shown_size(image))
     except (ValueError, InputFileError):
         return False
     return True
@@ -131,7 +132,7 @@ def in_question(
 
 def _file(image: ImageRef) -> ImageRef:
     """Give the whole of a picture, of which references may show parts."""
-    return replace(image, box=None, marks=(), sha256=None, phash=None)
+    return replace(unmarked(image), box=None)
 
 
 def finished(talk: Talk, *, calls: bool) -> Generation:
@@ -144,7 +145,7 @@ def finished(talk: Talk, *, calls: bool) -> Generation:
     thoughts = "\n\n".join(each.thoughts for each in talk.replies if each.thoughts)
     whole = replace(
         last,
-        usage=_summed([each.usage for each in talk.replies]),
+        usage=summed([each.usage for each in talk.replies]),
         thoughts=thoughts,
         regions=tuple(dict.fromkeys((*talk.regions, *last.regions))),
         trace=(*talk.trace, *last.trace),
@@ -154,15 +155,3 @@ def finished(talk: Talk, *, calls: bool) -> Generation:
             whole, text=UNANSWERED, abstained=True, confidence=None, log_probabilities=None
         )
     return whole
-
-
-def _summed(usages: Sequence[Usage]) -> Usage:
-    """Add up usage; what one turn does not know is not known of all."""
-    prompt = [each.prompt_tokens for each in usages]
-    completion = [each.completion_tokens for each in usages]
-    cost = [each.cost for each in usages]
-    return Usage(
-        None if None in prompt else sum(each or 0 for each in prompt),
-        None if None in completion else sum(each or 0 for each in completion),
-        None if None in cost else sum(each or 0.0 for each in cost),
-    )

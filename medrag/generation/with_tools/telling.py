@@ -6,7 +6,7 @@ from functools import lru_cache
 from medrag.errors import InputFileError
 from medrag.generation.calls import may_become_call
 from medrag.generation.remote.telling import RESTARTED
-from medrag.images import read_image
+from medrag.images.pointing import shown_size
 from medrag.language import fenced
 from medrag.protocols import Tool
 from medrag.records import ImageRef
@@ -79,17 +79,6 @@ def quoted(text: str) -> str:
     return f"<<<\n{fenced(text)[:_TOLD]}\n>>>"
 
 
-def joined_parts(parts: Sequence[str | ImageRef], *more: str) -> tuple[str | ImageRef, ...]:
-    """Join neighbouring texts by an empty line."""
-    joined: list[str | ImageRef] = []
-    for part in (*parts, *more):
-        if isinstance(part, str) and joined and isinstance(joined[-1], str):
-            joined[-1] = f"{joined[-1]}\n\n{part}"
-        else:
-            joined.append(part)
-    return tuple(joined)
-
-
 class Teller:
     """Tells a reply while it comes, unless it may be a call.
 
@@ -134,7 +123,7 @@ def _size(image: ImageRef) -> str:
     Kept: a prompt is counted many times until it fits.
     """
     try:
-        height, width = read_image(image).shape[:2]
+        width, height = shown_size(image)
     except InputFileError:
         return ""
     return f", {width} x {height} pixels"

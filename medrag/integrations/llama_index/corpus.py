@@ -130,11 +130,12 @@ def _lines(document: str, nodes: Sequence[Any], folder: Path, images: set[str]) 
     for node in nodes:
         try:
             record = _record(document, node, folder, numbered=numbered)
-        except ValueError as error:
+            line = json.dumps(record, ensure_ascii=False, sort_keys=True, allow_nan=False)
+        except (TypeError, ValueError) as error:
             raise ValueError(f"node {node.node_id!r} of {document!r}: {error}") from error
         if "image" in record:
             images.add(record["image"])
-        lines.append(json.dumps(record, ensure_ascii=False, sort_keys=True))
+        lines.append(_whole(line))
     return lines
 
 
@@ -169,8 +170,12 @@ def _text(node: Any) -> str:
     """Give the words of a node without its metadata, also of one that has none."""
     resource = getattr(node, "text_resource", None)
     text = resource.text if resource is not None else getattr(node, "text", "")
-    # Halves of characters, which no file can hold.
-    return (text or "").encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return text or ""
+
+
+def _whole(line: str) -> str:
+    """Replace halves of characters, which no file can hold."""
+    return line.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def _first(metadata: Mapping[str, Any], names: Sequence[str]) -> str | None:

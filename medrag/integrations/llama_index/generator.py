@@ -8,15 +8,15 @@ from typing import Any
 
 from medrag.checkpoints.batching import check_sizes
 from medrag.errors import MedragError
-from medrag.generation.pictures import images_of
 from medrag.generation.regions import Convention
-from medrag.generation.remote.checks import check_images
-from medrag.generation.remote.estimating import estimated_tokens, text_tokens
+from medrag.generation.remote.checks import check_images, check_shown
+from medrag.generation.remote.estimating import estimated_tokens
 from medrag.generation.remote.facts import facts
 from medrag.generation.remote.messages import Chat, ImageFormat, Pictures, chat
 from medrag.generation.remote.reading import generation_of
 from medrag.generation.remote.replies import Reply
 from medrag.generation.remote.telling import Teller
+from medrag.generation.settings import check_convention
 from medrag.integrations.llama_index.core import core
 from medrag.integrations.llama_index.messages import messages_of
 from medrag.integrations.llama_index.replies import Gathering, reply_of
@@ -55,8 +55,8 @@ class LlamaIndexGenerator:
         jpeg_quality: 1 to 95.
         room: tokens that the model reads and writes at most. None: the `context_window` of the
             LLM's metadata, which is 3,900 for an LLM that was not told.
-        think, answer: (opening, closing) tags that set thoughts and answer apart; None: the
-            preset's, or <think> and </think>, and no tags of answers.
+        think, answer: (opening, closing) tags that set thoughts and answer apart; empty for none.
+            None: the preset's, or <think> and </think>, and no tags of answers.
         thinking: whether the prompt begins the thoughts, so that a reply that was cut is all
             thought.
         coordinates: what numbers of a place mean, see `medrag.generation.regions`; None: the
@@ -84,8 +84,8 @@ class LlamaIndexGenerator:
         image_format: ImageFormat = "png",
         jpeg_quality: int = 92,
         room: int | None = None,
-        think: tuple[str, str] | None = None,
-        answer: tuple[str, str] | None = None,
+        think: Sequence[str] | None = None,
+        answer: Sequence[str] | None = None,
         thinking: bool = False,
         coordinates: Convention | None = None,
     ) -> None:
@@ -98,7 +98,8 @@ class LlamaIndexGenerator:
             image_tokens=image_tokens,
             room=room,
         )
-        check_images(max_images, image_format, jpeg_quality, coordinates)
+        check_images(max_images, image_format, jpeg_quality)
+        check_convention(coordinates)
         self.llm = llm
         about = llm.metadata
         self.model = str(about.model_name)
@@ -130,10 +131,12 @@ class LlamaIndexGenerator:
         Raises:
             InputFileError: if a picture cannot be read.
         """
-        tokens = estimated_tokens(
-            prompt, max_pixels=self.pictures.most, image_tokens=self.image_tokens
+        return estimated_tokens(
+            prompt,
+            max_pixels=self.pictures.most,
+            image_tokens=self.image_tokens,
+            suffix=self.facts.suffix,
         )
-        return tokens + text_tokens(self.facts.suffix)
 
     def generate(self, prompts: Sequence[Prompt]) -> list[Generation]:
         """Answer prompts, one by one.
@@ -180,12 +183,7 @@ class LlamaIndexGenerator:
             yield from self.llm.stream_chat(messages_of(written))
 
     def _written(self, prompt: Prompt) -> Chat:
-        n = len(images_of(prompt))
-        if self.max_images is not None and n > self.max_images:
-            raise ValueError(
-                f"the prompt shows {n} images, and {self.model} takes {self.max_images}; set "
-                "max_images if it takes more"
-            )
+        check_shown(prompt, self.max_images, self.model)
         return chat(prompt, self.pictures, suffix=self.facts.suffix)
 
     def _read(self, prompt: Prompt, written: Chat, reply: Reply) -> Generation:

@@ -1,7 +1,6 @@
 """A hit as a node of LlamaIndex: its words, its picture, and where it comes from."""
 
 import base64
-import io
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -11,8 +10,9 @@ from typing import Any
 
 from medrag.errors import MedragError
 from medrag.extras import require
-from medrag.generation.pictures import shown_picture
+from medrag.images import read_image
 from medrag.images.formats import raster_name
+from medrag.images.given import at_most, png
 from medrag.images.limits import decoding
 from medrag.integrations.llama_index.core import core
 from medrag.records import OF_ANOTHER_PATIENT, Hit, ImageRef, Passage, Region
@@ -157,7 +157,8 @@ def _picture(
         kind = _common_format(image, showing.max_pixels)
         if kind is not None:
             return {"image_path": image.path, "image_mimetype": kind}
-        return {"image": _png(image, showing.max_pixels), "image_mimetype": "image/png"}
+        pixels = at_most(read_image(image), showing.max_pixels)
+        return {"image": base64.b64encode(png(pixels)).decode(), "image_mimetype": "image/png"}
     except (MedragError, OSError) as error:
         _LOGGER.warning("%s is given without its picture: %s", passage.id, error)
         return {}
@@ -178,10 +179,3 @@ def _common_format(image: ImageRef, most: int) -> str | None:
         plain = opened.mode in ("L", "RGB") and getattr(opened, "n_frames", 1) == 1
         small = opened.width * opened.height <= most
         return _COMMON[name] if upright and plain and small else None
-
-
-def _png(image: ImageRef, most: int) -> str:
-    stream = io.BytesIO()
-    picture = require("PIL.Image").fromarray(shown_picture(image, most))
-    picture.save(stream, format="PNG", compress_level=1)
-    return base64.b64encode(stream.getvalue()).decode("ascii")

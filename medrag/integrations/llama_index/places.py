@@ -7,7 +7,7 @@ these names, or with x, y, w and h. They count points from the top left of the p
 of a picture.
 """
 
-import math
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -16,6 +16,9 @@ _BOXES = ("boxes", "bboxes")
 _BOX = ("box", "bbox", "bounding_box")
 _CORNERS = ("x0", "y0", "x1", "y1")
 _SIZED = (("x", "y", "w", "h"), ("x", "y", "width", "height"))
+
+# More is no page, but a number of something else.
+_MOST_PAGES = 10**9
 
 JsonRegion = dict[str, Any]
 
@@ -76,7 +79,7 @@ def _page(metadata: Mapping[str, Any], *, numbered: bool) -> int | None:
 def _number(value: Any) -> int | None:
     if isinstance(value, str) and value.isascii() and value.isdigit():
         value = int(value[:9])
-    return value if type(value) is int and value >= 1 else None
+    return value if type(value) is int and 1 <= value < _MOST_PAGES else None
 
 
 def _boxes(metadata: Mapping[str, Any]) -> Iterable[list[float]]:
@@ -111,4 +114,5 @@ def _edges(box: Any) -> list[float]:
 
 def _is_number(value: Any) -> bool:
     real = isinstance(value, int | float) and not isinstance(value, bool)
-    return real and math.isfinite(value)
+    # A whole number of hundreds of digits is no float.
+    return real and abs(value) <= sys.float_info.max

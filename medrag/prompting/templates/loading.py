@@ -27,6 +27,7 @@ A word in braces is a placeholder, and a line that is one and has nothing to say
 import difflib
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from functools import lru_cache
@@ -145,9 +146,14 @@ def _of_user(path: Path) -> Template:
 
 @lru_cache(maxsize=64)
 def _read(path: Path, changed: int, size: int) -> Template:  # noqa: ARG001 - a change is read anew
-    if size > _MOST_BYTES:
+    if not path.is_file():
+        raise RecipeError(f"template {path}: is no file that can be read")
+    # Bounded here as well: a file of the system may have no end, and tells no size.
+    with path.open("rb") as stream:
+        content = stream.read(_MOST_BYTES + 1)
+    if max(size, len(content)) > _MOST_BYTES:
         raise RecipeError(f"template {path}: larger than {_MOST_BYTES // 1024} KiB")
-    template = read_template(path.read_bytes(), file=str(path))
+    template = read_template(content, file=str(path))
     if template.name in shipped():
         raise RecipeError(
             f"template {path}: {template.name!r} is the name of a template of medrag; give yours "
@@ -190,6 +196,9 @@ def read_template(content: bytes, *, file: str) -> Template:
 def _mapping(content: bytes, file: str) -> dict[str, Any]:
     try:
         text = content.decode("utf-8-sig")
+        # An alias within an alias within ... is a small file and a huge value.
+        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(text)):
+            raise RecipeError(f"template {file}: holds an alias (*name); write the text out")
         node = yaml.compose(text, Loader=yaml.SafeLoader)
         keys = [key.value for key, _ in node.value] if isinstance(node, yaml.MappingNode) else []
         value = yaml.safe_load(text)
@@ -197,7 +206,7 @@ def _mapping(content: bytes, file: str) -> dict[str, Any]:
         raise RecipeError(f"template {file}: not YAML that can be read ({error})") from error
     if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
         raise RecipeError(f"template {file}: expected a mapping of parts to texts")
-    twice = sorted({str(key) for key in keys if keys.count(key) > 1})
+    twice = sorted(str(key) for key, n in Counter(map(str, keys)).items() if n > 1)
     if twice:
         raise RecipeError(f"template {file}: {', '.join(twice)} stands there twice")
     return value

@@ -13,13 +13,14 @@ from functools import lru_cache
 from medrag.errors import InputFileError
 from medrag.images.pointing import RegionView, pointed_images, region_views
 from medrag.language import (
-    LANGUAGES,
     asks_yes_or_no,
     fenced,
     sentences,
     untagged,
     without_markers,
 )
+from medrag.language.joining import joined_parts
+from medrag.language.known import read_as
 from medrag.places import place_in_document
 from medrag.prompting.templates.loading import PLACEHOLDER, Template, label, load_template
 from medrag.records import (
@@ -106,7 +107,7 @@ def written(question: Question, hits: Sequence[Hit], template: Template, extent:
     parts.append(_asked(question, shown, template, extent.n_turns))
     forms = template.answer if shown else template.answer_without_evidence
     parts.append(forms[_form(question, hits)])
-    return Prompt(question, shown, _joined(parts), label(template), extent.pixels)
+    return Prompt(question, shown, joined_parts(parts), label(template), extent.pixels)
 
 
 def source_line(passage: Passage) -> str:
@@ -124,8 +125,7 @@ def letter(option: int) -> str:
 
 def sentence_ends(passage: Passage) -> list[int]:
     """Say after how many characters a text may be cut, ascending; the last is its end."""
-    language = passage.source.language
-    spans = sentences(passage.text, language if language in LANGUAGES else "en")
+    spans = sentences(passage.text, read_as(passage.source.language))
     return [end for _, end in spans]
 
 
@@ -281,9 +281,8 @@ def _names(asked: str, name: str) -> bool:
 
 
 def _form(question: Question, hits: Sequence[Hit]) -> str:
-    language = hits[0].passage.source.language if hits else "en"
-    known = language if language in LANGUAGES else "en"
-    polar = not question.options and asks_yes_or_no(question.text, known)
+    language = read_as(hits[0].passage.source.language) if hits else "en"
+    polar = not question.options and asks_yes_or_no(question.text, language)
     return "yes_no" if polar else "open"
 
 
@@ -296,14 +295,3 @@ def _filled(text: str, values: Mapping[str, str]) -> str:
             # In one go: what a value holds in braces is no placeholder.
             lines.append(PLACEHOLDER.sub(lambda found: values[found.group(1)], line))
     return "\n".join(lines)
-
-
-def _joined(parts: Parts) -> tuple[str | ImageRef, ...]:
-    """Join neighbouring texts by an empty line."""
-    joined: Parts = []
-    for part in parts:
-        if isinstance(part, str) and joined and isinstance(joined[-1], str):
-            joined[-1] = f"{joined[-1]}\n\n{part}"
-        else:
-            joined.append(part)
-    return tuple(joined)

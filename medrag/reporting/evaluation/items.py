@@ -6,7 +6,7 @@ from pathlib import Path
 from string import ascii_uppercase
 
 from medrag.evaluation.scores import RIGHT, ScoreRow
-from medrag.records import OF_ANOTHER_PATIENT, Answer, Citation, Item
+from medrag.records import Answer, Citation, Item
 from medrag.reporting.cards import hit_list, source_line
 from medrag.reporting.evaluation.chosen import Example
 from medrag.reporting.evaluation.names import arm_name, arm_told, words
@@ -14,6 +14,7 @@ from medrag.reporting.evaluation.pictures import PictureBudget
 from medrag.reporting.evidence import passage_pictures, question_pictures
 from medrag.reporting.markup import Html, element, joined
 from medrag.reporting.words import highlighted, linked, shortened
+from medrag.verification.others import of_another_patient
 
 _PICTURED = 3
 _PICTURES = 4
@@ -173,7 +174,7 @@ def _card(
 ) -> Html:
     """Show a citation in short: its words near the claims, and its picture if a budget is given."""
     passage = citation.passage
-    other = passage.kind in OF_ANOTHER_PATIENT
+    other = of_another_patient(passage, answer.question)
     head = element(
         "header",
         element("span", str(citation.marker), class_="number"),

@@ -20,6 +20,7 @@
 Only plain values are read: no tags, no aliases, no key twice.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from difflib import get_close_matches
 from importlib.resources import files
@@ -111,7 +112,7 @@ def _check_nodes(root: Any, file: str) -> None:
             keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
             if len(keys) < len(node.value):
                 _refuse(file, f"line {node.start_mark.line + 1}: a key must be a text")
-            if twice := [key for key in keys if keys.count(key) > 1]:
+            if twice := [key for key, n in Counter(keys).items() if n > 1]:
                 _refuse(file, f"line {node.start_mark.line + 1}: {twice[0]!r} stands there twice")
             nodes += [value for _, value in node.value]
         elif isinstance(node, yaml.SequenceNode):

@@ -43,7 +43,7 @@ class RulesVerifier:
     def _checked(self, answer: Answer) -> Answer:
         question = answer.question
         step = self.book.step_of(question.text)
-        if step is None or answer.abstained or answer.error:
+        if step is None or answer.abstained or not answer.text.strip():
             return answer
         chain: dict[str, str] = {}
         for turn in question.history:

@@ -70,6 +70,11 @@ def test_a_word_is_yes_or_no_only_if_it_is_that_word(word: str) -> None:
     parsed = parse_answer(f"{word} zzz", item("yes_no"))
     known = {"yes", "yeah", "yep", "true", "correct", "positive", "affirmative"}
     known |= {"no", "nope", "false", "incorrect", "negative"}
+    # So few words say of what was asked that it is there, or not.
+    known |= {
+        "present", "seen", "visible", "visualized", "visualised", "identified", "noted", "evident",
+        "observed", "detected", "demonstrated", "shown", "appreciated", "found", "absent",
+    }  # fmt: skip
     assert isinstance(parsed, YesNo) is (word in known)
 
 

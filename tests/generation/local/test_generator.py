@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from medrag.errors import MedragError
 from medrag.generation.local import LocalGenerator
 from medrag.generation.local.inputs import encode
-from medrag.generation.local.replies import Replies, places_shown
+from medrag.generation.local.replies import Replies, Teller, places_shown
 from medrag.generation.regions import Shown
 from medrag.generation.reply import Tags
 from medrag.records import Hit, ImageRef, Passage, Prompt, Question, QuestionRegion, Source
@@ -34,7 +35,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _generator(folder: Path, **settings: Any) -> LocalGenerator:
-    given = {"dtype": "float32", "device": "cpu", "attention": "eager", "max_new_tokens": 12}
+    given = {"dtype": "float32", "device": "cpu", "attention": "eager", "max_tokens": 12}
     return LocalGenerator(model=str(folder), **(given | settings))  # type: ignore[arg-type]
 
 
@@ -59,7 +60,7 @@ def test_it_keeps_the_contract_of_generators(tmp_path: Path) -> None:
 
 
 def test_pieces_of_a_stream_are_the_text(folder: Path, tmp_path: Path) -> None:
-    generator, asked = _generator(folder, max_new_tokens=40), prompts(tmp_path)
+    generator, asked = _generator(folder, max_tokens=40), prompts(tmp_path)
     expected = generator.generate(asked)
     several = 0
     for one, whole in zip(asked, expected, strict=True):
@@ -83,10 +84,17 @@ def test_a_text_that_ends_is_read_to_its_end(tmp_path: Path) -> None:
 
 
 def test_a_text_that_is_cut_says_so(tmp_path: Path) -> None:
-    generator = _generator(save_scripted(tmp_path, "Yes", ends=False), max_new_tokens=3)
+    generator = _generator(save_scripted(tmp_path, "Yes", ends=False), max_tokens=3)
     [found] = generator.generate([prompt("is there?\n")])
     assert (found.text, found.finish_reason) == ("YesYesYes", "length")
     assert found.usage.completion_tokens == 3
+
+
+def test_a_model_that_computes_no_numbers_is_told(tmp_path: Path) -> None:
+    generator = _generator(save_scripted(tmp_path, "Yes"))
+    generator._loaded.model.get_output_embeddings().weight.data.fill_(float("nan"))
+    with pytest.raises(MedragError, match="computed what is no number; set dtype: float32"):
+        generator.generate([prompt("is there?\n")])
 
 
 def test_thoughts_are_no_part_of_the_answer(tmp_path: Path) -> None:
@@ -130,7 +138,7 @@ def test_no_piece_is_a_thought_or_half_a_character(
     replies = Replies(_Bytes(), tags)
     tokens = list(f"<think>{thoughts}</think>{before}{held}".encode())
     told: list[str] = []
-    teller = replies.teller(told.append, thinking=False)
+    teller = Teller(replies, told.append, thinking=False)
     for n in range(1, len(tokens) + 1):
         teller.hear(tokens[:n])
     reply = replies.read(tokens, thinking=False)
@@ -190,14 +198,20 @@ def test_samples_depend_on_seed_and_prompt_alone(folder: Path, tmp_path: Path) -
     assert {each.text for each in other}.isdisjoint(found[0])
     fewer = generator.sample(asked[:1], 2)[0]
     assert [each.text for each in fewer] == found[0][:2]
+    likeliest = _generator(folder, temperature=0.0, sample_temperature=2.0)
+    assert [[each.text for each in drawn] for drawn in likeliest.sample(asked, 3)] == found
 
 
 def test_the_name_tells_settings_but_not_the_machine(folder: Path) -> None:
     name = _generator(folder).name
-    assert _generator(folder, device=None, attention="sdpa", batch=64).name == name
-    assert _generator(folder, reuse_prefix=False, trust_remote_code=True).name == name
+    assert _generator(folder, trust_remote_code=True).name == name
+    changed = {"device": None, "attention": "sdpa", "batch_tokens": 64, "reuse_prefix": False}
+    # A run goes on with these changed, under one name.
+    assert changed.keys() == LocalGenerator.beside
+    assert _generator(folder, **changed).name == name
     settings: list[dict[str, Any]] = [
-        {"max_new_tokens": 5}, {"temperature": 1.0}, {"repetition_penalty": 1.2},
+        {"max_tokens": 5}, {"temperature": 1.0}, {"sample_temperature": 1.0},
+        {"repetition_penalty": 1.2},
         {"think": _THINK}, {"max_pixels": 4096}, {"coordinates": "unit"}, {"score_options": True},
     ]  # fmt: skip
     names = {_generator(folder, **each).name for each in settings}
@@ -205,7 +219,7 @@ def test_the_name_tells_settings_but_not_the_machine(folder: Path) -> None:
 
 
 def test_it_says_what_it_reads(folder: Path, tmp_path: Path) -> None:
-    generator = _generator(folder, max_new_tokens=100)
+    generator = _generator(folder, max_tokens=100)
     assert generator.room == 8192 - 100
     assert generator.max_images is None
     assert generator.trained_multi_image
@@ -222,18 +236,20 @@ def test_a_prompt_that_is_too_long_is_refused(folder: Path) -> None:
 
 
 def test_an_answer_longer_than_all_that_the_model_reads_is_refused(folder: Path) -> None:
-    with pytest.raises(ValueError, match="reads 8192 tokens, and max_new_tokens is 9000"):
-        _ = _generator(folder, max_new_tokens=9000).room
+    with pytest.raises(ValueError, match="reads 8192 tokens, and max_tokens is 9000"):
+        _ = _generator(folder, max_tokens=9000).room
 
 
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"temperature": 0.0}, "temperature must be positive"),
+        ({"temperature": -1.0}, "temperature must be at least 0"),
+        ({"temperature": float("nan")}, "temperature must be at least 0"),
+        ({"sample_temperature": 0.0}, "sample_temperature must be above 0"),
         ({"top_p": 0.0}, "top_p must be above 0"),
         ({"repetition_penalty": -1.0}, "repetition_penalty must be positive"),
-        ({"max_new_tokens": 0}, "max_new_tokens must be at least 1"),
-        ({"batch": 0}, "batch must be at least 1"),
+        ({"max_tokens": 0}, "max_tokens must be at least 1"),
+        ({"batch_tokens": 0}, "batch_tokens must be at least 1"),
         ({"option_form": "words"}, "option_form must be one of text, letter, lettered"),
         ({"coordinates": "metres"}, "coordinates must be one of"),
         ({"think": ["<think>"]}, "think must be an opening and a closing tag"),

@@ -38,7 +38,7 @@ def _asked(folder: Path) -> list[Prompt]:
 
 
 def _generator(folder: Path, **settings: Any) -> LocalGenerator:
-    given = {"dtype": "float32", "device": "cpu", "attention": "eager", "max_new_tokens": 6}
+    given = {"dtype": "float32", "device": "cpu", "attention": "eager", "max_tokens": 6}
     return LocalGenerator(model=str(folder), **(given | settings))  # type: ignore[arg-type]
 
 

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import math
 from pathlib import Path
 from typing import Any
 
@@ -129,7 +130,7 @@ def test_a_preset_says_what_a_model_takes() -> None:
         trained_multi_image=True,
     )  # fmt: skip
     assert (given.max_images, given.trained_multi_image) == (3, True)
-    with pytest.raises(ValueError, match="there is no preset 'medgema-4b'"):
+    with pytest.raises(ValueError, match="no preset 'medgema-4b'"):
         RemoteGenerator(url="http://localhost", model="m", preset="medgema-4b")
 
 
@@ -180,6 +181,11 @@ def test_names_tell_apart_what_changes_replies() -> None:
         ({"coordinates": "feet"}, "coordinates"),
         ({"think": ("<t>", "<t>")}, "think"),
         ({"extra": {"stream": True}}, "extra must not hold 'stream'"),
+        ({"extra": {"api_key": "sk-1"}}, "must not hold 'api_key': .*environment variable"),
+        ({"extra": {"min_p": math.nan}}, "extra must hold values of JSON"),
+        ({"timeout": math.nan}, "timeout must be above 0"),
+        ({"timeout": math.inf}, "timeout must be above 0 and a day at most"),
+        ({"wait": math.nan}, "wait must be at least 0"),
         ({"most_tokens": 10, "max_tokens": None}, "a budget needs max_tokens"),
         ({"most_tokens": 0}, "a budget must be positive"),
         ({"most_cost": 1.0}, "most_cost needs price_in"),

@@ -2,13 +2,23 @@
 
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from medrag.errors import MedragError
-from medrag.records import Generation, Prompt, Question, QuestionRegion, Usage
+from medrag.records import (
+    Generation,
+    Hit,
+    Passage,
+    Prompt,
+    Question,
+    QuestionRegion,
+    Source,
+    Usage,
+)
 from tests.generation.remote.chats import (
     log_probabilities,
     only,
@@ -32,6 +42,22 @@ def test_thoughts_are_kept_apart_however_they_are_told(serve: Serve) -> None:
     for generation in remote(server).generate([prompt(each) for each in replies]):
         assert (generation.text, generation.thoughts) == ("No [1].", "A bone.")
         assert generation.finish_reason == "stop"
+
+
+def test_without_tags_all_is_answer(serve: Serve) -> None:
+    generator = remote(serve(lambda *_: whole("<think>A bone.</think> No.")), think=[])
+    generation = only(generator, prompt("a"))
+    assert (generation.text, generation.thoughts) == ("<think>A bone.</think> No.", "")
+
+
+@pytest.mark.parametrize(("language", "value"), [("en", 1234), ("de", 1.234), ("xx", 1234)])
+def test_numbers_are_read_as_the_language_of_the_evidence_writes_them(
+    serve: Serve, language: str, value: float
+) -> None:
+    evidence = Hit(Passage("p", "text", "Text.", Source("c", "d", "0", language=language)), 1, 1)
+    asked = replace(prompt("a"), evidence=(evidence,))
+    generation = only(remote(serve(lambda *_: whole("It has 1,234 mm."))), asked)
+    assert [each.value for each in generation.quantities] == [value]
 
 
 @pytest.mark.parametrize(
@@ -62,6 +88,14 @@ def test_usage_and_its_cost_are_told(serve: Serve) -> None:
     priced = remote(server, price_in=2.0, price_out=10.0)
     # 10 tokens at 2 and 4 at 10 for a million.
     assert only(priced, prompt("a")).usage == Usage(10, 4, pytest.approx(60e-6))
+
+
+def test_a_count_that_no_reply_has_is_not_known(serve: Serve) -> None:
+    status, headers, reply = whole("Yes.")
+    counts = {"prompt_tokens": 10**400, "completion_tokens": 4}
+    server = serve(lambda *_: (status, headers, {**reply, "usage": counts}))
+    generation = only(remote(server, price_in=2.0, price_out=10.0), prompt("a"))
+    assert (generation.text, generation.usage) == ("Yes.", Usage(None, 4, None))
 
 
 @pytest.mark.parametrize("raw", [True, False])

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medrag.prompting.verbal import CHATCAD, in_words
+from medrag.language.verbal import CHATCAD, in_words
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,20 @@
+"""What several generations took together."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from medrag.records import Usage
+
+
+def summed(usages: Sequence[Usage]) -> Usage:
+    """Add up usage; what is not known of one is not known of all."""
+    return Usage(
+        _sum([each.prompt_tokens for each in usages]),
+        _sum([each.completion_tokens for each in usages]),
+        _sum([each.cost for each in usages]),
+    )
+
+
+def _sum(values: Sequence[float | None]) -> Any:
+    known = [value for value in values if value is not None]
+    return sum(known) if len(known) == len(values) else None
