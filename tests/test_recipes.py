@@ -132,3 +132,16 @@ def test_the_medical_library_builds_whole_and_answers(
     assert all(answer.error is None for answer in answers)
     assert {"fact", "term"} & {each.passage.kind for each in answers[1].citations}
     assert answers[2].excluded
+
+
+def test_a_template_that_is_not_there_is_told_by_the_check_of_a_recipe(tmp_path: Path) -> None:
+    path = tmp_path / "pipelines" / "odd.yaml"
+    path.parent.mkdir()
+    path.write_text(
+        "answer: {kind: one_pass, template: vqaa, generator: {kind: extractive}}\n",
+        encoding="utf-8",
+    )
+    problem = check_file(path).problem
+    assert problem is not None
+    assert "answer.template" in problem
+    assert "did you mean vqa?" in problem

@@ -13,7 +13,7 @@ from medrag.config.lookup import found
 from medrag.config.place import Place, shown, unknown
 from medrag.config.reading import read_mapping
 from medrag.config.values import converted
-from medrag.errors import InputFileError
+from medrag.errors import InputFileError, RecipeError
 from medrag.records import KINDS, Filter
 
 if TYPE_CHECKING:
@@ -89,13 +89,15 @@ def planned_pipeline(spec: Mapping[str, Any], path: Path) -> PipelineRecipe:
     retrieve, channels = _retriever(
         spec.get("retrieve", {"kind": "channels"}), place.at("retrieve")
     )
+    answer = planned("answerer", _answer(spec, place), place.at("answer"))
+    _check_template(answer)
     return PipelineRecipe(
         name=path.stem,
         index=converted(spec.get("index"), str | None, place.at("index")),
         retrieve=retrieve,
         channels=channels,
         select=planned("selector", spec.get("select", {"kind": "top_k"}), place.at("select")),
-        answer=planned("answerer", _answer(spec, place), place.at("answer")),
+        answer=answer,
         options=_options(spec, place),
         calibration=_calibration(spec, path, place),
         place=place,
@@ -201,6 +203,18 @@ def _answer(spec: Mapping[str, Any], place: Place) -> Any:
             "the key 'answer' is missing; say how to answer, such as {kind: one_pass}"
         )
     return spec["answer"]
+
+
+def _check_template(answer: Plan) -> None:
+    """Read the template of prompts that is named, so that a mistake in it is told at once."""
+    template = answer.arguments.get("template")
+    if isinstance(template, str):
+        from medrag.prompting import load_template
+
+        try:
+            load_template(template)
+        except RecipeError as error:
+            raise answer.place.at("template").error(str(error)) from error
 
 
 def _options(spec: Mapping[str, Any], place: Place) -> dict[str, Any]:
