@@ -1,14 +1,14 @@
 """Words to what they mean: one key for all that may stand for one another.
 
 English words are read through spelling (British as American), stem, and the groups of
-`medrag.verification.vocabulary`; those of other languages through their stems alone.
+`medrag.verification.synonyms`; those of other languages through their stems alone.
 """
 
 import re
 from functools import cache, lru_cache
 
 from medrag.language import stems
-from medrag.verification import vocabulary
+from medrag.verification import synonyms, vocabulary
 
 # "ae" and "oe" are written "e" in American, and so on; both sides of a comparison are changed
 # alike, so that a word that only looks British does no harm.
@@ -38,13 +38,19 @@ _GREEK = (
     (re.compile(r"(?<=[a-z]{3})oscopic\b"), "oscopy"),
     (re.compile(r"(?<=[a-z]{3})graphic(?:ally)?\b"), "graphy"),
     (re.compile(r"(?<=[a-z]{3})uric\b"), "uria"),
+    (re.compile(r"(?<=(?:io|mo|no|so)|(?:di|ye|lo))grams?\b(?<!kilogram)(?<!kilograms)"), "graphy"),
 )
 
 
 _GROUP = "/"
 # Prefixes that deny what they stand before, and how the key of such a word begins.
 _NOT = ("non", "un")
-_OTHER = "not:"
+# Words that begin like one that is denied.
+_NO_PREFIX = (
+    "under", "unilat", "unifo", "uniqu", "unit", "union", "unicel", "unipar", "unipo", "uniloc",
+    "uniface", "until", "uncle", "unguent", "ungual", "nonet",
+)  # fmt: skip
+OTHER = "not:"
 # Beginnings of words that tell one of two.
 _OPPOSED = (
     ("hypo", "hyper"), ("tachy", "brady"), ("poly", "oligo"), ("ante", "retro"), ("intra", "extra"),
@@ -54,8 +60,8 @@ _OPPOSED = (
 _NON = re.compile(r"\bnon-(?=[a-z])", re.IGNORECASE)
 # How sides are written shortly.
 _SHORT_SIDES = (
-    (re.compile(r"(?<![\d.] )(?<![\w.])R(?=\s[a-z]{3})"), "right"),
-    (re.compile(r"(?<![\d.] )(?<![\w.])L(?=\s[a-z]{3})"), "left"),
+    (re.compile(r"(?<![\d.] )(?<![\w./])R(?=\s[a-z]{3})"), "right"),
+    (re.compile(r"(?<![\d.] )(?<![\w./])L(?=\s[a-z]{3})"), "left"),
     (re.compile(r"\b[Rr]t\b\.?"), "right"), (re.compile(r"\b[Ll]t\b\.?"), "left"),
     (re.compile(r"\bOD\b"), "right eye"), (re.compile(r"\bOS\b"), "left eye"),
     (re.compile(r"\bOU\b"), "both eyes"),
@@ -85,13 +91,14 @@ def keys_of(word: str, language: str) -> tuple[str, ...]:
     plain = _plain(word)
     if plain in _composed():
         return _composed()[plain]
-    found = tuple(_groups().get(stem, stem) for stem in stems(plain, "en"))
-    if any(stem in _groups() for stem in stems(plain, "en")):
+    roots = _roots(plain)
+    found = tuple(_groups().get(stem, stem) for stem in roots)
+    if any(stem in _groups() for stem in roots):
         return found
-    denied = _denied().get(plain) or _affix(plain)
+    denied = _denied().get(found[0]) or _affix(plain)
     if len(denied) < 4:
         return found
-    return tuple(f"{_OTHER}{key}" for key in keys_of(denied, "en")) or found
+    return tuple(f"{OTHER}{key}" for key in keys_of(denied, "en")) or found
 
 
 def _affix(word: str) -> str:
@@ -100,6 +107,8 @@ def _affix(word: str) -> str:
         return word.removesuffix("less")
     if word.startswith(("in", "im", "ir")) and word.endswith(("able", "ible")):
         return word[2:]
+    if word.startswith(_NO_PREFIX):
+        return ""
     return next((word.removeprefix(each) for each in _NOT if word.startswith(each)), "")
 
 
@@ -130,6 +139,18 @@ def well_keys() -> frozenset[str]:
 def abnormal_keys() -> frozenset[str]:
     """What a normal part does not show."""
     return _keys(vocabulary.ABNORMAL)
+
+
+@cache
+def kin_keys() -> frozenset[str]:
+    """Relatives: what is said of them is not said of a patient."""
+    return _keys(vocabulary.KIN)
+
+
+@cache
+def turning_keys() -> frozenset[str]:
+    """Verbs that say something else when their subject and object change places."""
+    return _keys(vocabulary.TURNING)
 
 
 @cache
@@ -168,10 +189,16 @@ def partners(key: str) -> frozenset[str]:
 
 
 @lru_cache(maxsize=1 << 12)
+def values(key: str) -> frozenset[str]:
+    """Give the other values of an attribute that are words of their own."""
+    return frozenset(_exclusive().get(key, frozenset()))
+
+
+@lru_cache(maxsize=1 << 12)
 def opposites(key: str) -> frozenset[str]:
     """Give what a thing is that is not this: "displaced", "nondisplaced"."""
-    rest = key.removeprefix(_OTHER)
-    return frozenset({rest} if rest != key else {f"{_OTHER}{key}"})
+    rest = key.removeprefix(OTHER)
+    return frozenset({rest} if rest != key else {f"{OTHER}{key}"})
 
 
 @cache
@@ -196,6 +223,11 @@ def rewritten(text: str) -> str:
     return _LESS.sub("reduced", text)
 
 
+def _roots(plain: str) -> list[str]:
+    """Give the stems of a word; an inflammation is not its organ ("hepatitis", "hepatic")."""
+    return [plain] if plain.endswith("itis") else stems(plain, "en")
+
+
 def _plain(word: str) -> str:
     for pattern, plain in (*_SPELLING, *_GREEK):
         word = pattern.sub(plain, word)
@@ -205,8 +237,8 @@ def _plain(word: str) -> str:
 @cache
 def _groups() -> dict[str, str]:
     found: dict[str, str] = {}
-    for line in vocabulary.SYNONYMS.split(_GROUP):
-        several = [stem for word in line.split() for stem in stems(_plain(word), "en")[:1]]
+    for line in synonyms.SYNONYMS.split(_GROUP):
+        several = [stem for word in line.split() for stem in _roots(_plain(word))[:1]]
         for stem in several:
             found.setdefault(stem, found.get(several[0], several[0]))
     return found
@@ -219,14 +251,14 @@ def _composed() -> dict[str, tuple[str, ...]]:
         _plain(word): tuple(
             groups.get(stem, stem) for each in parts.split() for stem in stems(_plain(each), "en")
         )
-        for word, parts in _pairs(vocabulary.COMPOSED).items()
+        for word, parts in _pairs(synonyms.COMPOSED).items()
     }
 
 
 @cache
 def _exclusive() -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
-    for line in vocabulary.EXCLUSIVE.split(_GROUP):
+    for line in synonyms.EXCLUSIVE.split(_GROUP):
         values = {key for word in line.split() for key in keys_of(word, "en")}
         for key in values:
             found.setdefault(key, set()).update(values - {key})
@@ -235,12 +267,16 @@ def _exclusive() -> dict[str, set[str]]:
 
 @cache
 def _denied() -> dict[str, str]:
-    return {_plain(word): rest for word, rest in _pairs(vocabulary.NOT).items()}
+    return {
+        stem: rest
+        for word, rest in _pairs(synonyms.NOT).items()
+        for stem in stems(_plain(word), "en")
+    }
 
 
 @cache
 def _phrases() -> dict[str, str]:
-    return _pairs(vocabulary.PHRASES)
+    return _pairs(synonyms.PHRASES)
 
 
 def _pairs(text: str) -> dict[str, str]:

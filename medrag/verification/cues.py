@@ -22,10 +22,11 @@ _HEDGES_BEFORE = re.compile(
     r"presumed|perhaps|suspected|"
     r"suspicio(?:n|us)(?:\s+(?:for|of))?|concern(?:ing)?\s+for|suggest\w*|"
     r"question(?:able)?(?:\s+of)?|"
+    r"neither\s+\w+\s+nor\s+(?:rules?\s+out|excludes?|disproves?)|"
     r"equivocal(?:\s+for)?|cannot\s+(?:exclude|rule\s+out)|can\s?not\s+exclude|not\s+exclude|"
     r"could\s+not\s+exclude|not\s+rule\s+out|differential\s+\w+\s+includes?|versus|"
     r"family\s+history(?:\s+of)?|scheduled\s+for|planned|awaiting|referred\s+for|"
-    r"(?:considered|evaluated|tested|screened|assessed|worked\s+up)\s+for|risk\s+(?:of|for)|"
+    r"(?:considered|looked|sent|submitted|searched|evaluated|tested|screened|assessed|examined|investigated|checked|worked\s+up)\s+for|risk\s+(?:of|for)|"
     r"appears?\s+to\s+be|seems?\s+to|thought\s+to|believed\s+to|whether|if|unless|"
     r"in\s+favou?r\s+of|to\s+rule\s+out|rule\s+out)\b",
     re.IGNORECASE,
@@ -35,16 +36,21 @@ _HEDGES_AFTER = re.compile(
     r"suspected|"
     r"uncertain|unclear|unknown|doubtful|inconclusive|undetermined|unproven|indeterminate|"
     r"questionable|equivocal|considered|pending|planned|"
-    r"awaited|scheduled)|(?:remains?|is|are)\s+to\s+be\s+(?:seen|confirmed|"
+    r"awaited|scheduled|requested|ordered|arranged|hidden|obscured|illegible|missing|feared|dreaded|booked|outside\s+the|concealed)|(?:remains?|is|are)\s+to\s+be\s+(?:seen|confirmed|"
     r"determined)|(?:impossible|not\s+possible|hard|difficult)\s+to\s+(?:tell|say|judge|assess)|"
     r"cannot\s+(?:be\s+)?(?:entirely\s+|completely\s+)?(?:excluded|ruled\s+out|"
-    r"assessed|evaluated|determined)|(?:could|can)\s+not\s+be\s+(?:\w+\s+)?(?:excluded|ruled\s+out|"
-    r"assessed|evaluated|determined|confirmed|judged|seen|visuali[sz]ed)|"
+    r"assessed|evaluated|determined|judged|obtained|seen|examined|measured|confirmed|read)|(?:could|can)\s+not\s+be\s+(?:\w+\s+)?(?:excluded|ruled\s+out|"
+    r"assessed|evaluated|determined|confirmed|judged|seen|visuali[sz]ed|obtained|examined|read|"
+    r"measured|graded|imaged|reached|tested|traced|characteri[sz]ed)|"
+    r"(?:(?:did|could)\s+not|do(?:es)?\s+not(?=\s+include)|cannot|failed\s+to)\s+(?:cover|include|reach|reveal\s+whether|allow|permit)|"
     r"not\s+(?:be(?:en)?\s+)?(?:excluded|ruled\s+out|"
     r"assessed|evaluated|certain|clear|proven|conclusive|confirmed|established|examined|tested|"
     r"measured|performed|done|recorded|stated|mentioned|specified|"
-    r"documented|given|known|available|reported|imaged|included)(?:\s+for\s+[^,;.]+)?|"
+    r"documented|given|known|available|reported|imaged|included|aspirated|biopsied|scanned|"
+    r"explored|inspected|obtained|assessable)(?:\s+for\s+[^,;.]+)?|"
     r"not\s+(?:\w+\s+)?(?:seen|visuali[sz]ed|shown)\s+(?:because|due|owing|as)\b|yet\s+to\s+be|"
+    r"(?:can|could|was|were|is|are)?\s*(?:be\s+)?neither\s+\w+\s+nor\s+(?:excluded|disproved|ruled\s+out)|declined|"
+    r"runs?\s+in\s+(?:the|his|her|their)\s+family|"
     r"(?:in|among)\s+(?:the|its)\s+differential|unknown|pending)\b",
     re.IGNORECASE,
 )
@@ -56,9 +62,9 @@ _GONE = re.compile(
     r"(?:been|was|were)\s+(?:refuted|disproved|dismissed)|regressed\s+completely|"
     r"in\s+(?:complete\s+)?remission|(?:has|have|had)\s+(?:since\s+)?(?:cleared|settled|"
     r"passed(?!\s+(?:the|a|an)\b)|"
-    r"been\s+removed)|(?:stopped|ceased|cleared\s+up)(?=\W*\Z|\s+(?:after|on|in|by|within|with|"
+    r"been\s+(?:removed|eradicated|cured|eliminated|taken\s+(?:out|off|down)|pulled|extracted|lifted|drained|evacuated))|(?:stopped|ceased|cleared\s+up)(?=\W*\Z|\s+(?:after|on|in|by|within|with|"
     r"when|spontaneously|completely)\b)|"
-    r"(?:is|are|was|were)\s+(?:missing|lacking)|"
+    r"(?:is|are|was|were)\s+(?:missing|lacking|unavailable|out\s+of\s+the\s+question)|"
     r"(?:been|was|were)\s+(?:stopped|discontinued|cleared|withdrawn|withheld|omitted|cancelled|"
     r"abandoned))\b",
     re.IGNORECASE,
@@ -69,8 +75,14 @@ _DENIED_AFTER = re.compile(
     r"did\s+not|"
     r"isn't|aren't|wasn't|weren't|never)\s+(?:\w+ly\s+)?(?:seen|necessary|needed|required|indicated|present|evident|visible|apparent|"
     r"possible|"
-    r"identified|detected|found|noted|observed|there|persist\w*|continue\w*|demonstrated|shown|"
+    r"identified|among|detected|found|noted|observed|there|persist\w*|continue\w*|demonstrated|shown|"
     r"appreciated|exist\w*|occur\w*)\b|\bnot\s+present\b",
+    re.IGNORECASE,
+)
+# "HIV excluded", in a list without verbs.
+_BARE = re.compile(
+    r"(?<!been)(?<!was)(?<!were)(?<!is)(?<!are)(?<!be)(?<!not)(?<!and)(?<!or)(?<!as)\s+"
+    r"(?:excluded|ruled\s+out|absent|unlikely)(?=\s*(?:[,;.]|\Z))",
     re.IGNORECASE,
 )
 # And before it.
@@ -89,6 +101,21 @@ _DENYING = re.compile(
 )
 _NOT_YET = re.compile(r"\bnot yet\b", re.IGNORECASE)
 _NO_FURTHER = re.compile(r"\bno further\b", re.IGNORECASE)
+# An article, unless a preposition stands before it ("of the lung").
+_SUBJECT = re.compile(
+    r"(?<![\w])(?<!of )(?<!in )(?<!on )(?<!at )(?<!to )(?<!for )(?<!from )(?<!with )(?<!by )"
+    r"(?<!and )(?<!within )(?<!under )(?<!over )(?<!above )(?<!below )(?<!near )(?<!behind )"
+    r"(?:the|her|his|its|their)\b",
+    re.IGNORECASE,
+)
+# "absent on admission" denies what stands before it.
+_ABSENT_AT = re.compile(
+    r"\b(?:absent|negative|denied)\s+(?:on|in|at|from|during|after|by|before|within|since)\b",
+    re.IGNORECASE,
+)
+# "negative for" denies what follows, not what was tested.
+_NEGATIVE_FOR = re.compile(r"\W*(?:\w+\s+)?negative\s+for\b", re.IGNORECASE)
+_LETTERS = re.compile(r"\b(?!and\b|but\b)[a-z]{2,}", re.IGNORECASE)
 _COMMA_AND = re.compile(r",\s+and\s+", re.IGNORECASE)
 
 
@@ -113,10 +140,20 @@ def denied_spans(
         for start, end in spans
         if not ((after := _IS_NOT.match(plain, end)) and _says_more(plain, after.end(), language))
     ]
-    spans = [(_behind_and(plain, start, end), end) for start, end in spans]
+    spans = [
+        (_behind_and(plain, start, end), end)
+        for start, end in spans
+        if not _ABSENT_AT.search(plain, max(0, start - 10), start + 8)
+        and not _NEGATIVE_FOR.match(plain, end)
+    ]
     for pattern in (_GONE, _DENIED_AFTER):
         for match in pattern.finditer(sentence):
-            spans.append((_begin(match.start(), sentence, clauses), match.start()))
+            begin = _begin(match.start(), sentence, clauses)
+            spans.append((_phrase(sentence, begin, match.start()), match.start()))
+    for match in _BARE.finditer(sentence):
+        begin = _begin(match.start(), sentence, clauses)
+        comma = max(sentence.rfind(mark, begin, match.start()) for mark in ",:")
+        spans.append((max(begin, comma + 1), match.start()))
     for match in _DENIED_BEFORE.finditer(sentence):
         spans.append((match.end(), _end(match.end(), sentence, clauses)))
     return sorted(set(spans))
@@ -128,6 +165,12 @@ def _behind_and(sentence: str, start: int, end: int) -> int:
     if match is None or "," in sentence[start : match.start()]:
         return start
     return match.end()
+
+
+def _phrase(sentence: str, begin: int, end: int) -> int:
+    """Find where the subject begins: "after two days the fever" denies no days."""
+    starts = [match.start() for match in _SUBJECT.finditer(sentence, begin, end)]
+    return starts[-1] if starts else begin
 
 
 def _says_more(sentence: str, start: int, language: str) -> bool:
@@ -147,9 +190,15 @@ def open_spans(sentence: str, clauses: Sequence[tuple[int, int]]) -> list[tuple[
     """Find what English leaves open: behind "may", before "cannot be excluded"."""
     spans = []
     for match in _HEDGES_AFTER.finditer(sentence):
-        spans.append((_begin(match.start(), sentence, clauses), match.end()))
+        begin = _begin(match.start(), sentence, clauses)
+        if not _LETTERS.search(sentence, begin, match.start()):
+            # "tests have been sent and are pending"
+            begin = max((start for start, _ in clauses if start < begin), default=begin)
+        spans.append((begin, match.end()))
     for match in _HEDGES_BEFORE.finditer(sentence):
-        # "nothing suggests" denies.
+        # "nothing suggests" denies; "in May" is a month.
+        if match.group() == "May" and match.start():
+            continue
         if _DENYING.search(sentence, 0, match.start()):
             continue
         if not any(a <= match.start() < b for a, b in spans):

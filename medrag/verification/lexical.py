@@ -8,14 +8,21 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from medrag.records import Answer, Claim, Passage, Support
-from medrag.verification.comparing import conflicts, not_only, share, supports, telling_keys
+from medrag.verification.comparing import clashes, supports, telling_keys
+from medrag.verification.concepts import body_keys, part_keys, soft_keys
 from medrag.verification.contradictions import known_language
+from medrag.verification.counting import with_shares
+from medrag.verification.kinship import alike
 from medrag.verification.quantities import Measure
 from medrag.verification.reading import Unit, merged, units
-from medrag.verification.slots import excludes, states
+from medrag.verification.sharing import share
+from medrag.verification.siding import another_side, not_only
+from medrag.verification.slots import excludes, moved, states
 
 # The letter of an option, and a bare yes or no: they answer the question and state nothing.
 _LEAD = re.compile(r"\A(?:\(?[A-Z][.):]\s+|(?:yes|no)(?:[,.:;]\s*|$))+", re.IGNORECASE)
+_SPECIES = re.compile(r"\b([A-Z])([a-z]{2,}) ([a-z]{3,})")
+_INITIAL = re.compile(r"\b[A-Z]\. [a-z]{3}")
 LEAST = 0.85
 # (text, language) of each passage.
 _Texts = tuple[tuple[str, str], ...]
@@ -100,7 +107,7 @@ def _grounds(claim: str, texts: _Texts, least: float) -> Grounds:
     score = _share(claim, texts)
     if score is None:
         return Grounds("unchecked", None)
-    evidence = [units(text, language) for text, language in texts]
+    evidence = [units(_full_names(text, claim), language) for text, language in texts]
     found = {_support(unit, evidence, least) for unit in units(claim, texts[0][1])}
     for support in _WORST_FIRST:
         if support in found:
@@ -108,11 +115,19 @@ def _grounds(claim: str, texts: _Texts, least: float) -> Grounds:
     return Grounds("unchecked", None)
 
 
+def _full_names(text: str, claim: str) -> str:
+    """Write the names of species in full that the claim has so: "S. aureus"."""
+    for initial, rest, species in _SPECIES.findall(claim) if _INITIAL.search(text) else ():
+        text = text.replace(f"{initial}. {species}", f"{initial}{rest} {species}")
+    return text
+
+
 def _support(claim: Unit, evidence: Sequence[Sequence[Unit]], least: float) -> Support:
     """Hold a clause against each of the evidence, then against those together that go on."""
     telling = telling_keys(claim)
+    shared = any(each.dimension == "share" for each in claim.measures)
     near = [
-        unit
+        alike(with_shares(unit) if shared else unit, claim)
         for text in evidence
         for unit in text
         if not unit.keys.isdisjoint(telling) or (unit.measures and not claim.keys)
@@ -127,11 +142,31 @@ def _support(claim: Unit, evidence: Sequence[Sequence[Unit]], least: float) -> S
     if said:
         return "supported"
     linked = [unit for text in evidence for unit in _linked(text, claim)]
-    if any(conflicts(unit, claim) for unit in [*near, *linked]):
+    if any(clashes(unit, claim) or moved(unit, claim) for unit in [*near, *linked]):
         return "contradicted"
     whole = merged([unit for text in evidence for unit in _about(text, claim)] or near or [claim])
     together = bool(near) and supports(whole, claim, least=least)
-    return "supported" if together else "unsupported"
+    if together:
+        return "supported"
+    sided = any(another_side(unit, claim) for unit in [*near, *linked])
+    return "contradicted" if sided and not _side_open(evidence, claim) else "unsupported"
+
+
+def _side_open(evidence: Sequence[Sequence[Unit]], claim: Unit) -> bool:
+    """Tell whether the evidence leaves a side of the claim open: "the left was not examined"."""
+    sides = frozenset().union(*(each for each, _ in claim.sides))
+    return any(
+        not each.isdisjoint(sides)
+        and (unit.hedged or (not unit.well and not unit.denied and near <= claim.keys))
+        and not any(key in _findings(claim) for key in unit.affirmed)
+        for text in evidence
+        for unit in text
+        for each, near in unit.sides
+    )
+
+
+def _findings(claim: Unit) -> frozenset[str]:
+    return claim.affirmed - body_keys() - part_keys() - soft_keys()
 
 
 def _linked(text: Sequence[Unit], claim: Unit) -> Iterator[Unit]:

@@ -59,9 +59,15 @@ _LABELS = (
 # What is counted or named, not measured: no conversion rounds it.
 _EXACT = frozenset({"count", "date", "times", "value", *_LABELS})
 _MORE = (
-    r"more\s+than|greater\s+than|larger\s+than|longer\s+than|over|above|at\s+least|exceed\w*|>=|>|≥"
+    r"no(?:t)?\s+(?:less|fewer|smaller)\s+than|more\s+than|greater\s+than|larger\s+than|"
+    r"(?:long|old|high|tall|heavi|lat|deep|wid|thick)er\s+than|over|above|at\s+least|exceed\w*|"
+    r">=|>|≥"
 )
-_LESS = r"less\s+than|smaller\s+than|fewer\s+than|under|below|at\s+most|up\s+to|<=|<|≤"
+_LESS = (
+    r"(?:no|not)\s+(?:more|larger|greater|longer)\s+than|less\s+than|"
+    r"(?:small|young|short|low|earli|narrow|thinn?|light)er\s+than|fewer\s+than|under|below|"
+    r"at\s+most|up\s+to|<=|<|≤"
+)
 _PARTS = {
     "half": 0.5, "one half": 0.5, "a third": 1 / 3, "one third": 1 / 3, "two thirds": 2 / 3,
     "a quarter": 0.25, "one quarter": 0.25, "three quarters": 0.75, "a fifth": 0.2,
@@ -79,6 +85,7 @@ class Measure(NamedTuple):
         low, high: equal where one number is given; infinite where only a bound is.
         dimension: such as "length", "mass/volume", "age", "count", "date" or "grade".
         start, end: characters that it takes.
+        between: whether any number of the range will do ("between 5 and 6 cm").
     """
 
     low: float
@@ -86,19 +93,23 @@ class Measure(NamedTuple):
     dimension: str
     start: int
     end: int
+    between: bool = False
 
     def holds(self, other: "Measure") -> bool:
         """Tell whether what the other says, this one says as well: a claim's and its evidence's."""
         if not _comparable(self.dimension, other.dimension):
             return False
-        if self.low == self.high or not (math.isinf(self.low) or math.isinf(self.high)):
+        bounded = math.isinf(self.low) or math.isinf(self.high) or self.between
+        if self.low == self.high or not bounded:
             return self._same(self.low, other.low) and self._same(self.high, other.high)
         above = other.low >= self.low or self._same(other.low, self.low)
         return above and (other.high <= self.high or self._same(other.high, self.high))
 
     def opposes(self, other: "Measure") -> bool:
         """Tell whether both cannot be numbers of one thing."""
-        return self.dimension == other.dimension and (
+        return (
+            self.dimension == other.dimension or {self.dimension, other.dimension} in _ALIKE[:3]
+        ) and (
             (self.low > other.high and not self._same(self.low, other.high))
             or (self.high < other.low and not self._same(self.high, other.low))
             or (_proper(self) and _proper(other) and not self.holds(other))
@@ -128,9 +139,25 @@ def measures(text: str) -> tuple[Measure, ...]:
             continue  # "type a", "a stage b"
         if match.start() >= taken:
             several = list(_read(match, lowered))
+            if found and several and _goes_on(found[-1], several[0], lowered):
+                last = found.pop()
+                several[0] = several[0]._replace(
+                    low=last.low + several[0].low, high=last.high + several[0].high,
+                    dimension=last.dimension, start=last.start,
+                )  # fmt: skip
             found += several
             taken = max([taken, *(each.end for each in several)])
     return tuple(found)
+
+
+def _goes_on(one: Measure, other: Measure, text: str) -> bool:
+    """Tell whether two numbers are one: "1 hour 15 minutes"."""
+    return (
+        _comparable(one.dimension, other.dimension)
+        and one.dimension in ("time", "lapse", "age", "mass")
+        and 0 < other.low < one.low
+        and text[one.end : other.start] in (" ", " and ")
+    )
 
 
 def _read(match: re.Match[str], text: str) -> Iterator[Measure]:
@@ -140,7 +167,8 @@ def _read(match: re.Match[str], text: str) -> Iterator[Measure]:
         yield _exactly(share, "share", start, end)
     elif match["part"]:
         value = _PARTS[" ".join(match["part"].replace("-", " ").split())]
-        yield Measure(value, value, "share", start, end)
+        low = -math.inf if match["partless"] else value
+        yield Measure(low, math.inf if match["partmore"] else value, "share", start, end)
     elif match["bare"]:
         yield _exactly(1 / _unit(match["bare"])[1], "frequency", start, end)
     elif match["often"]:
@@ -168,10 +196,15 @@ def _read(match: re.Match[str], text: str) -> Iterator[Measure]:
 def _sized(match: re.Match[str], text: str) -> Iterator[Measure]:
     start, end = match.span()
     low = _value(match["low"])
-    low += 0.5 if match["half"] else 0.0
+    low += 0.5 if match["half"] or match["halves"] else 0.0
     high = _value(match["high"]) if match["high"] else low
     unit, per = match["unit"], match["per"]
-    if unit is None and match["low"] == "one" and _NO_COUNT.match(text, end):
+    if (
+        unit is None
+        and match["low"] == "one"
+        and not _JUST.search(text, 0, start)
+        and (_NO_COUNT.match(text, end) or _STANDS_FOR.search(text, 0, start))
+    ):
         return
     dimension, size, shift = _dimension(unit, per, match["old"], match, text)
     daily = bool(per) and _unit(per)[0] == "time" and _unit(per)[1] >= _DAY
@@ -180,7 +213,7 @@ def _sized(match: re.Match[str], text: str) -> Iterator[Measure]:
         # "100 mg per day" is what "100 mg daily" and "100 mg once a day" are.
         dimension, size, _ = _dimension(unit, None, None, match, text)
     values = [each * size + shift for each in (low, high)]
-    if match["more"]:
+    if match["more"] and not (match["more"] == "over" and dimension in ("time", "lapse")):
         values[1] = math.inf
     elif match["less"]:
         values[0] = -math.inf
@@ -192,10 +225,10 @@ def _sized(match: re.Match[str], text: str) -> Iterator[Measure]:
         return
     if match["times3"]:
         # 2 x 3 x 4 cm: three lengths.
-        for each in re.split("[x×/]", match["times3"]):
+        for each in re.split("[x×/]|by", match["times3"]):
             if each.strip():
                 yield _exactly(_value(each.strip()) * size, dimension, start, end)
-    yield Measure(min(values), max(values), dimension, start, end)
+    yield Measure(min(values), max(values), dimension, start, end, bool(match["between"]))
     if daily:
         yield _exactly(1 / _unit(per)[1], "frequency", start, end)
 
@@ -226,11 +259,22 @@ def _dimension(
         old or _AGE.search(text[max(0, match.start() - 30) : match.start()])
     ):
         return "age", size, 0.0
-    return dimension, size, 0.0
+    return (_span(match, text) if dimension == "time" else dimension), size, 0.0
+
+
+def _span(match: re.Match[str], text: str) -> str:
+    """Tell "for ten days" from "ten days after": they are no times of one thing."""
+    if _FOR.search(text[max(0, match.start() - 12) : match.start()]):
+        return "lapse"
+    return "moment" if _AFTER.match(text, match.end()) else "time"
 
 
 _DOSES = ("mass", "volume", "activity", "amount")
 _NO_COUNT = re.compile(r"\s+(?:of|or|another|should|can|may|must)\b")
+_JUST = re.compile(r"\b(?:only|just)\s+\Z")
+_STANDS_FOR = re.compile(r"\b(?:the|left|right|other|this|that|each|which|no|has|have|an?)\s+\Z")
+_FOR = re.compile(r"\b(?:for|lasted|lasting|lasts)\s+(?:the\s+)?\Z")
+_AFTER = re.compile(r"\s+(?:after|before|later|earlier|ago|following|previously|prior)\b")
 _IN_YEAR = re.compile(r"\b(?:in|since|before|after|until|by|of)\s+\Z")
 _AT_AGE = re.compile(r"\b(?:aged|ages?\s+(?:of\s+)?|age\s+(?:is|was)\s+)\s*\Z")
 _AGE = re.compile(r"\b(?:aged?|ages)\b[^.;]*\Z")
@@ -307,20 +351,20 @@ def _pattern() -> re.Pattern[str]:
         rf"(?P<often>once|twice|thrice|(?P<times>{number})\s+times)\s+"
         rf"(?:an?\s+|per\s+|each\s+|every\s+)?(?P<each>{spans})(?!\w)"
         rf"|(?:one|1)\s(?:in|out\sof)\s(?:every\s)?(?P<among>{number})(?!\w)(?!\s?(?:{unit}))"
-        rf"|(?P<part>{parts})(?=\s+(?:of|the)\b)"
+        rf"|(?:(?P<partless>{_LESS})\s+|(?P<partmore>{_MORE})\s+)?(?P<part>{parts})(?=\s+(?:of|the)\b)"
         rf"|(?P<bare>daily|weekly|monthly)(?!\w)"
         rf"|every\s+(?P<every>{number})[\s-](?P<span>hours?|days?|weeks?|months?|years?)(?!\w)"
         rf"|(?P<again>twice|thrice|(?P<often_n>{number})\s+times)"
         rf"(?!\s+(?:as|more|higher|larger|greater|the|less|lower)\b|\w)"
         rf"|(?P<label>{labels})s?[\s-](?:(?:is|was)\s)?"
-        rf"(?P<class>{roman}|\d+|ab|[a-z])(?P<letter>[a-d])?(?![.]?\w)"
-        rf"|(?:(?P<more>{_MORE})\s*|(?P<less>{_LESS})\s*)?(?P<between>between\s+)?"
-        rf"(?P<times3>(?:{_NUMBER})\s?[x×/]\s?(?!10\s?[\^⁰¹²³⁴-⁹])(?:(?:{_NUMBER})\s?[x×]\s?)?)?"
+        rf"(?P<class>{roman}|\d+|ab|[a-z])(?P<letter>[a-d])?(?![.]?\w)(?!\s?{unit})"
+        rf"|(?:(?P<less>{_LESS})\s*|(?P<more>{_MORE})\s*)?(?P<between>between\s+)?"
+        rf"(?P<times3>(?:{_NUMBER})(?:\s?[x×/]\s?|\sby\s)(?!10\s?[\^⁰¹²³⁴-⁹])(?:(?:{_NUMBER})\s?[x×]\s?)?)?"
         rf"(?P<low>{number}|{article})(?!\w)(?P<half>\sand\sa\shalf\b)?"
         rf"(?:\s?(?:{unit})?(?:\s?[-–—]\s?|\s+to\s+|(?(between)\s+and\s+|(?!)))"
         rf"(?P<high>{number})(?!\w))?"
         rf"(?:[\s-]?(?P<unit>{power}|{unit})(?P<old>[\s-]old(?!\w)|\sof\sage(?!\w))?"
-        rf"(?:\s?(?:/|per\s+|an?\s+(?=hour|minute|day))\s?(?P<per>{unit}|[a-z]+))?)?)"
+        rf"(?:\s?(?:/|per\s+|an?\s+(?=hour|minute|day))\s?(?P<per>{unit}|[a-z]+))?(?P<halves>\sand\sa\shalf\b)?)?)"
     )
 
 
@@ -341,5 +385,15 @@ _MAY = re.compile(
 )
 
 
+# An age is told as a time, how often as how many, and a count may not be whole.
+_ALIKE = (
+    {"times", "count"},
+    {"value", "count"},
+    {"lapse", "time"},
+    {"age", "time"},
+    {"moment", "time"},
+)
+
+
 def _comparable(one: str, other: str) -> bool:
-    return one == other or {one, other} == {"age", "time"}
+    return one == other or {one, other} in _ALIKE

@@ -11,8 +11,15 @@ from typing import NamedTuple
 
 from medrag.language import sentences
 from medrag.verification.clauses import VERBS, clauses, first_word, pieces, split
-from medrag.verification.concepts import keys_of, light_keys, rewritten, well_keys
-from medrag.verification.contradictions import NAMED_SIDES, side_pattern
+from medrag.verification.concepts import (
+    abnormal_keys,
+    keys_of,
+    light_keys,
+    rewritten,
+    size_keys,
+    well_keys,
+)
+from medrag.verification.contradictions import side_pattern
 from medrag.verification.cues import (
     BREAK,
     WORD,
@@ -22,11 +29,16 @@ from medrag.verification.cues import (
     open_spans,
     within,
 )
+from medrag.verification.mentions import mentions, side, with_sides
 from medrag.verification.quantities import Measure, measures
 
 _NOT_BEFORE = re.compile(r"(?:\b(?:not|never)|n't)\s*\Z", re.IGNORECASE)
 _ITEM = re.compile(r"[,;/]|\b(?:or|nor|and)\b", re.IGNORECASE)
-_PLACE = re.compile(r"\b(?:in|of|at|on|within|from|under|above|below|near|along)\b", re.IGNORECASE)
+_PLACE = re.compile(
+    r"\b(?:in|of|at|on|within|from|under|above|below|near|along|behind|over|between|through|into|"
+    r"around|among)\b",
+    re.IGNORECASE,
+)
 _LED = re.compile(r"\A\s*(?:to|by|for|with|in|of|at|on|from)\b", re.IGNORECASE)
 # A test that is negative denies what it was for.
 _TESTED = re.compile(
@@ -36,17 +48,11 @@ _TESTED = re.compile(
 )
 # What is said of time, cause and manner does not narrow what is denied.
 _ASIDE = re.compile(
-    r"\b(?:after|before|during|since|despite|until|to|by|with|for|when|following|because|on\s+"
+    r"\b(?:after|before|during|since|despite|until|to|by|with|for|when|following|because|as|that|which|than|where|on\s+"
     r"(?:follow|exam|inspection|palpation|admission|discharge|imaging|ct|mri))\b",
     re.IGNORECASE,
 )
-# "longer than the left": the side is that of something else.
-_THAN = re.compile(r"\bthan\s+(?:(?:that\s+)?(?:on|in|of)\s+)?(?:the\s+)?\Z", re.IGNORECASE)
 _BARE_SIDE = re.compile(r"\W*(?:(?:and|but|that|on|in)\s+)*the\s+(?:left|right)\b", re.IGNORECASE)
-# "the left, not the right"
-_NOT_THE = re.compile(r"\bnot\s+(?:(?:on|in|of)\s+)?(?:the\s+)?\Z", re.IGNORECASE)
-_PART = re.compile(r"[,;]|\band\b", re.IGNORECASE)
-_AND_SIDE = re.compile(r"\s*(?:,|/|and|or|\+|&)\s*(?:(?:in\s+)?the\s+)?", re.IGNORECASE)
 # A clause that says of its subject only that it is not there.
 _WHOLLY_DENIED = re.compile(
     r"\W*(?:is|are|was|were|has|have)\s+(?:been\s+|now\s+)?(?:not\s+(?:seen|present|visible|found)|"
@@ -54,10 +60,17 @@ _WHOLLY_DENIED = re.compile(
     re.IGNORECASE,
 )
 _THE = re.compile(r"\W*(?:the|this|her|his|its|their)\b", re.IGNORECASE)
+_SO_IS = re.compile(
+    r"\W*(?:so|likewise|nor|neither|as)\s+(?:is|are|was|were|does|do|did|has|have)\b", re.IGNORECASE
+)
+_WHICH = re.compile(r",\s+(?:which|who|that)\s?\Z")
+_NOUN = re.compile(r"\b(?:an?|the|his|her|its|their)\s", re.IGNORECASE)
 _PRONOUN = re.compile(
-    r"\W*(?:it|its|this|these|they|their|he|his|she|her|there|the\s+(?:latter|patient))\b",
+    r"\W*(?:it|its|this|these|they|their|he|his|she|her|there|the\s+(?:latter|patient)|provided|so|"
+    r"because|when|where|which|who|that|as|being|since|if)\b",
     re.IGNORECASE,
 )
+_NORMAL = ("normal",)
 
 
 class Token(NamedTuple):
@@ -134,7 +147,7 @@ class Unit(NamedTuple):
 @lru_cache(maxsize=1 << 12)
 def units(text: str, language: str) -> tuple[Unit, ...]:
     """Read a text into units, in order; one without words or numbers is left out."""
-    plain = rewritten(text) if language == "en" else text
+    plain = with_sides(rewritten(text)) if language == "en" else text
     found: list[Unit] = []
     for start, end in sentences(plain, language):
         for piece in pieces(plain[start:end]):
@@ -153,7 +166,8 @@ def _units_of(sentence: str, language: str) -> tuple[Unit, ...]:
     for span in spans:
         unit = _unit(sentence, span, denied, opened, numbers, language)
         if read and language == "en" and first_word(unit.text) in VERBS:
-            unit = _with_subject(unit, read[-1])
+            which = bool(_WHICH.search(sentence, 0, span[0]))
+            unit = _with_subject(unit, read[-1], which=which)
         read.append(unit)
     return tuple(unit for unit in read if unit.tokens or unit.measures or unit.sides)
 
@@ -176,13 +190,15 @@ def merged(several: Sequence[Unit]) -> Unit:
     )
 
 
-def _with_subject(unit: Unit, before: Unit) -> Unit:
-    """Give a clause without a subject that of the clause before it."""
+def _with_subject(unit: Unit, before: Unit, *, which: bool) -> Unit:
+    """Give a clause without a subject that of the clause before it, or its last noun ("which")."""
     verb = next(
         (m.start() for m in re.finditer(r"[a-z]+", before.text.lower()) if m.group() in VERBS), 0
     )
     start = before.start
     subject = tuple(t for t in before.tokens if t.place < start + verb)
+    if which and (nouns := list(_NOUN.finditer(before.text))):
+        subject = tuple(t for t in before.tokens if t.place >= start + nouns[-1].end())
     keys = frozenset(t.key for t in subject)
     if keys and _WHOLLY_DENIED.match(unit.text):
         denial = Denial(keys, frozenset(), subject[-1].key, predicate=False, the=True)
@@ -192,13 +208,22 @@ def _with_subject(unit: Unit, before: Unit) -> Unit:
             denied=unit.denied | keys,
             denials=(*unit.denials, denial),
         )
+    sure = frozenset(t.key for t in subject if not t.open)
     return unit._replace(
-        tokens=(*subject, *unit.tokens), keys=unit.keys | keys, affirmed=unit.affirmed | keys
+        tokens=(*subject, *unit.tokens), keys=unit.keys | keys, affirmed=unit.affirmed | sure
     )
 
 
 def _with_noun(unit: Unit, before: Unit) -> Unit:
     """Give "the left", which stands without a noun, that of the clause before it."""
+    if unit.sides and unit.keys <= before.keys and _SO_IS.match(unit.text):
+        sides = unit.sides[0][0]
+        return before._replace(
+            text=unit.text,
+            tokens=tuple(token._replace(sides=sides) for token in before.tokens),
+            sides=((sides, before.keys),),
+            follows=True,
+        )
     named = [near for _, near in before.sides if near]
     bare = [sides for sides, near in unit.sides if not near]
     if not bare or not named or not _BARE_SIDE.match(unit.text):
@@ -207,6 +232,8 @@ def _with_noun(unit: Unit, before: Unit) -> Unit:
         Token(key, unit.start - 1, denied=False, open=False, sides=bare[0], own=True)
         for key in sorted(named[-1] - unit.keys)
     )
+    if unit.well:  # "the left is normal": not the finding of the right
+        tokens = tuple(token for token in tokens if token.key not in abnormal_keys())
     keys = frozenset(token.key for token in tokens)
     return unit._replace(
         tokens=(*tokens, *unit.tokens), keys=unit.keys | keys, affirmed=unit.affirmed | keys
@@ -224,18 +251,30 @@ def _unit(
     start, end = span
     own = tuple(each for each in numbers if start <= each.start < end)
     words = list(_words(sentence, span, own, language))
-    mentions = _mentions(sentence, span, words, language)
+    named = mentions(sentence, span, words, language)
     light = light_keys() if language == "en" else frozenset()
+    at = _attributes(words)
     tokens = tuple(
-        Token(key, place, within(place, denied), within(place, opened), *_side(index, mentions))
+        Token(
+            key,
+            place,
+            index in at or within(place, denied),
+            within(place, opened),
+            *side(index, named),
+        )
         for index, (place, _, keys) in enumerate(words)
         for key in keys
         if key not in light
     )
+    denials = tuple(_denials(sentence, span, denied, opened, language))
+    # "no cyst in the liver" does not deny the liver.
+    where = frozenset().union(*(each.places for each in denials))
+    where -= frozenset().union(*(each.keys for each in denials))
+    tokens = tuple(t._replace(denied=False) if t.key in where else t for t in tokens)
     keys = frozenset(token.key for token in tokens)
     sides = tuple(
         (sides, frozenset(key for index in near for key in words[index][2] if key not in light))
-        for sides, near in mentions
+        for sides, near in named
     )
     affirmed = frozenset(t.key for t in tokens if not t.denied and not t.open)
     return Unit(
@@ -247,11 +286,24 @@ def _unit(
         denied=frozenset(t.key for t in tokens if t.denied and not t.open),
         sides=sides,
         measures=own,
-        denials=tuple(_denials(sentence, span, denied, opened, language)),
+        denials=denials,
         well=language == "en" and not affirmed.isdisjoint(well_keys()),
         hedged=any(a < end and b > start for a, b in opened),
         follows=bool(_PRONOUN.match(sentence[start:end])),
     )
+
+
+def _attributes(words: Sequence[tuple[int, int, tuple[str, ...]]]) -> set[int]:
+    """Give the words of an extent that is called normal: "of normal width" denies that it is wide.
+
+    "Size" stays: it names no finding.
+    """
+    wide = abnormal_keys() & size_keys()
+    return {
+        index
+        for index in range(1, len(words))
+        if words[index - 1][2][:1] == _NORMAL and not wide.isdisjoint(words[index][2])
+    }
 
 
 def _words(
@@ -265,65 +317,6 @@ def _words(
     for match in WORD.finditer(sentence, *span):
         if not any(a <= match.start() < b for a, b in taken):
             yield match.start(), match.end(), keys_of(match.group().lower(), language)
-
-
-def _mentions(
-    sentence: str,
-    span: tuple[int, int],
-    words: Sequence[tuple[int, int, tuple[str, ...]]],
-    language: str,
-) -> list[tuple[frozenset[str], list[int]]]:
-    """Give each side that is named, with the words that follow it without a break."""
-    found: list[tuple[frozenset[str], list[int]]] = []
-    spans: list[tuple[int, int]] = []
-    for match in side_pattern(language).finditer(sentence, *span):
-        if _THAN.search(sentence, 0, match.start()) or _NOT_THE.search(sentence, 0, match.start()):
-            continue
-        near: list[int] = []
-        last = match.end()
-        for index, (place, end, keys) in enumerate(words):
-            if place < last:
-                continue
-            between = sentence[last:place].strip(" -")
-            if between or not keys or (language == "en" and sentence[place:end].lower() in VERBS):
-                break
-            near.append(index)
-            last = end
-        found.append((NAMED_SIDES[str(match.lastgroup)], near))
-        spans.append(match.span())
-    for number in reversed(range(len(found) - 1)):
-        # "the left and the right knee"
-        between = sentence[spans[number][1] : spans[number + 1][0]]
-        if not found[number][1] and _AND_SIDE.fullmatch(between):
-            found[number] = (found[number][0], found[number + 1][1])
-    for number, (sides, near) in enumerate(found):
-        if not near:
-            near = _before(sentence, span, spans[number][0], words)
-            # "on the right and on the left"
-            found[number] = (sides, near or (found[number - 1][1] if number else []))
-    return found
-
-
-def _before(
-    sentence: str,
-    span: tuple[int, int],
-    place: int,
-    words: Sequence[tuple[int, int, tuple[str, ...]]],
-) -> list[int]:
-    """Give the words of its part that a side follows ("an effusion on the left")."""
-    cuts = [match.end() for match in _PART.finditer(sentence, span[0], place)]
-    start = cuts[-1] if cuts else span[0]
-    return [n for n, (at, _, keys) in enumerate(words) if start <= at < place and keys]
-
-
-def _side(
-    index: int, mentions: Sequence[tuple[frozenset[str], list[int]]]
-) -> tuple[frozenset[str], bool]:
-    own = [sides for sides, near in mentions if index in near]
-    if own:
-        return frozenset().union(*own), True
-    every = {sides for sides, _ in mentions}
-    return (next(iter(every)), False) if len(every) == 1 else (frozenset(), False)
 
 
 def _denials(
@@ -347,6 +340,9 @@ def _denials(
             place = _PLACE.search(item)
             cut = place.start() if place else len(item)
             said = [key for key in keys_in(item[:cut], language) if key not in light]
+            if place and not said:  # "sign of failure"
+                item, cut = item[place.end() :], len(item)
+                said = [key for key in keys_in(item, language) if key not in light]
             if said:
                 places = frozenset(keys_in(item[cut:], language)) - light
                 the = bool(_THE.match(item))

@@ -1,6 +1,7 @@
 """Statements of which only one can be so: where a lesion lies, what it is, what caused it."""
 
 import re
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -25,7 +26,8 @@ _LINKS = (
              r"yields?|yielded|identifie[sd]"),
     ("from", rf"{_BE}\s+(?:removed|excised|resected|taken|obtained|isolated|harvested)\s+from"),
     ("with", rf"(?:{_BE}\s+)?(?:treated|managed)\s+with|takes|receives|received|was\s+given"),
-    ("is", r"represents?|represented|proved\s+to\s+be|turned\s+out\s+to\s+be|is|was|are|were"),
+    ("is", r"represents?|represented|proved\s+to\s+be|turned\s+out\s+to\s+be|being|is|was|are|"
+           r"were"),
 )  # fmt: skip
 # What tells the nature of something by being looked at.
 _TESTS = re.compile(
@@ -41,7 +43,8 @@ _ONE = re.compile(
     r"\W*\Z|\b(?:diagnosis|organism|pathogen|species|strain|genotype|serotype|blood\s+group|causative\s+\w+|(?:drug|treatment|therapy|choice|method|"
     r"investigation|test)\s+of\s+choice|first-line\s+\w+|gold\s+standard|most\s+common\s+\w+|"
     r"commonest\s+\w+|main\s+\w+|leading\s+\w+|primary\s+\w+|largest\s+\w+|smallest\s+\w+|"
-    r"longest\s+\w+|cause\s+of)\b",
+    r"longest\s+\w+|cause\s+of|(?:commonest|largest|longest|smallest)(?=\W*\Z)|"
+    r"predominant\s+\w+)\b",
     re.IGNORECASE,
 )
 _ONLY = re.compile(r"\b(?:only|alone|solely|exclusively|just)\b", re.IGNORECASE)
@@ -64,6 +67,10 @@ _ENDS = re.compile(
     r"who|where|while|as|since)\b",
     re.IGNORECASE,
 )
+_BESIDES = re.compile(
+    r"\band\s+(?:\w+ly\s+)?\w+(?:ed|s)\s+(?:in|by|to|from|into|at|on|the|an?|its?|them)\b",
+    re.IGNORECASE,
+)
 _LISTED = re.compile(r"\b(?:and|or)\b", re.IGNORECASE)
 _BESIDE = re.compile(
     r"\b(?:near|beside|besides|adjacent|next|close|above|below|behind|between|outside|opposite)\b",
@@ -75,6 +82,30 @@ _SIDES = frozenset({"left", "right", "bilater"})
 _WORD = re.compile(r"[^\W\d_]+[0-9]*")
 _LINK = re.compile(
     "|".join(rf"(?P<{name}>\b(?:{pattern})\b)" for name, pattern in _LINKS), re.IGNORECASE
+)
+
+
+_PREPOSITION = re.compile(
+    r"\b(?:(?P<place>in|into|inside|within|on|onto|at|under|beneath|below|above|over|behind|between)|"
+    r"(?P<source>from)|(?P<means>by|through|via)|(?P<goal>to|towards?))\b",
+    re.IGNORECASE,
+)
+_NOUN_END = re.compile(
+    r"[,;:(]|\b(?:and|or|with|after|before|during|because|when|that|which|who|while|but|of|for|in|into|"
+    r"within|on|at|under|below|above|over|from|by|through|to|is|are|was|were|has|have|had)\b",
+    re.IGNORECASE,
+)
+# What a body does in one place.
+_PROCESS = re.compile(
+    r"\b(?:is|are)\s+(?:\w+ly\s+)?(?:produced|made|formed|synthesi[sz]ed|secreted|absorbed|activated|"
+    r"converted|excreted|stored|metaboli[sz]ed|degraded|released)\b",
+    re.IGNORECASE,
+)
+_MANY_PLACES = frozenset({"place", "goal"})
+_SOMETIMES = re.compile(
+    r"\b(?:may|can|might|could|often|sometimes|usually|also|commonly|frequently|typically|mainly|"
+    r"rarely|occasionally|found|seen|noted|present|felt)\b",
+    re.IGNORECASE,
 )
 
 
@@ -109,6 +140,7 @@ def statement(clause: str) -> Statement | None:
             found.append(Statement("cause", subject, core, core, one=True))
     for match in _LINK.finditer(clause):
         before, after = clause[: match.start()], clause[match.end() :]
+        after = _BESIDES.split(after, maxsplit=1)[0]
         subject = _keys(before)
         if not subject and not _PERSON.match(before):
             continue
@@ -139,12 +171,45 @@ def excludes(evidence: Unit, claim: Unit) -> bool:
     there = statement(evidence.text)
     if there is None or said.link != there.link or not _same_subject(said.subject, there):
         return False
-    mine = said.core - soft_keys() - there.rest
-    others = there.core - soft_keys() - said.rest - said.subject
+    mine = _hard(said.core) - there.rest
+    others = _hard(there.core) - said.rest - said.subject
     alike = (said.core & there.core) - said.subject
     if said.link == "is" and alike and not _ONE.search(claim.text):
         return False  # a small bone, a long bone: both may be so
     return bool(mine) and not others.isdisjoint(evidence.affirmed)
+
+
+def _hard(keys: frozenset[str]) -> frozenset[str]:
+    return keys - soft_keys() or keys
+
+
+def moved(evidence: Unit, claim: Unit) -> bool:
+    """Tell whether the evidence says the same of another place, source or means.
+
+    The claim's words up to a preposition must be there, and another noun behind the like
+    preposition. Of a thing that is not a certain one, only its source or means is one.
+    """
+    if claim.denied or claim.hedged or _PERSON.match(claim.text) or _SOMETIMES.search(claim.text):
+        return False
+    definite = bool(_DEFINITE.match(claim.text))
+    return any(
+        kind == other and not one <= evidence.keys and lead <= before and another - claim.keys
+        for kind, lead, one in _placed(claim)
+        if definite or kind not in _MANY_PLACES or _PROCESS.search(claim.text)
+        for other, before, another in _placed(evidence)
+    )
+
+
+def _placed(unit: Unit) -> Iterator[tuple[str, frozenset[str], frozenset[str]]]:
+    """Give each preposition by its kind, with the words before it and those of its noun."""
+    soft = soft_keys()
+    for match in _PREPOSITION.finditer(unit.text):
+        end = _NOUN_END.search(unit.text, match.end())
+        low, high = unit.start + match.end(), unit.start + (end.start() if end else len(unit.text))
+        before = frozenset(t.key for t in unit.tokens if t.place < low and not t.denied) - soft
+        noun = frozenset(t.key for t in unit.tokens if low <= t.place < high) - soft
+        if before and noun and not noun & before:
+            yield str(match.lastgroup), before, noun
 
 
 def states(evidence: Unit, claim: Unit) -> bool:
@@ -155,7 +220,7 @@ def states(evidence: Unit, claim: Unit) -> bool:
         and there is not None
         and said.link == there.link
         and _same_subject(said.subject, there)
-        and said.core - soft_keys() <= there.rest
+        and _hard(said.core) <= there.rest
     )
 
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from medrag.language import leading_markers, sentences, without_markers
 from medrag.records import Answer
+from medrag.verification.contradictions import known_language
 
 # What stands behind the last word of a sentence.
 _CLOSING = " \t\r\n.!?…\"'”’»)}*_"
@@ -71,7 +72,7 @@ def stated(answer: Answer) -> list[Stated]:
 def _language(answer: Answer) -> str:
     kept = answer.selection.kept
     known = [hit.passage for hit in kept] or [each.passage for each in answer.citations]
-    return known[0].source.language if known else "en"
+    return known_language(known[0]) if known else "en"
 
 
 def _spans(text: str, language: str) -> list[tuple[int, int]]:

@@ -91,6 +91,27 @@ S, U, C = "supported", "unsupported", "contradicted"
         (U, "The aneurysm has ruptured.", "There is an aneurysm of the aorta."),
         (U, "The liver is enlarged.", "The liver contains a cyst. The spleen is enlarged."),
         (S, "The ovary is large and holds a cyst.", "The ovary is large. It holds a cyst."),
+        # Said of a part of a list, of a noun before "which", of a relative.
+        (S, "The uterus is not enlarged.", "Uterus of normal size, right ovary enlarged."),
+        (S, "The nerve was spared.", "The mass was cut off the nerve, which was not injured."),
+        (U, "The patient has psoriasis.", "The patient's sister has psoriasis."),
+        # Another ending, the other side, both sides in two clauses, a side left open.
+        (S, "Inhibition by the drug is irreversible.", "The drug inhibits irreversibly."),
+        (C, "The left ear is healthy.", "Right ear healthy; contralateral ear inflamed."),
+        (S, "Both adrenals are normal.", "The right adrenal is normal. So is the left."),
+        (U, "The left ovary holds a cyst.", "The right ovary holds a cyst, the left was not seen."),
+        (U, "Both cords are mobile.", "The left cord is mobile; the right could not be judged."),
+        # Shares of counts, bounds, spans of time, all of several.
+        (S, "Half of the grafts were patent.", "Of four grafts, two were patent."),
+        (C, "Fewer than a third of the women relapsed.", "Relapse struck 58 of the 90 women."),
+        (C, "The duct is at least 5 mm wide.", "The duct is no more than 3 mm wide."),
+        (C, "All four glands were removed.", "Three of the four glands were removed."),
+        (C, "The bladder holds a single stone.", "Four stones are seen in the bladder."),
+        # Who does what to whom, and where.
+        (U, "Depression causes pain.", "Pain often causes depression."),
+        (C, "The rash began on the face.", "The rash began on the trunk."),
+        (U, "The patient is allergic to nuts.", "The patient is allergic to shellfish."),
+        (S, "Staphylococcus aureus grew.", "The swab grew S. aureus."),
     ],
 )
 def test_claims_are_held_against_what_is_said_of_the_same(
