@@ -18,9 +18,11 @@ from medrag.verification.reading import Unit, merged, units
 from medrag.verification.sharing import share
 from medrag.verification.siding import another_side, not_only
 from medrag.verification.slots import excludes, moved, states
+from medrag.verification.told import stated, told
 
 # The letter of an option, and a bare yes or no: they answer the question and state nothing.
 _LEAD = re.compile(r"\A(?:\(?[A-Z][.):]\s+|(?:yes|no)(?:[,.:;]\s*|$))+", re.IGNORECASE)
+_BARE = re.compile(r"\s*(?:yes|no)\W*", re.IGNORECASE)
 _SPECIES = re.compile(r"\b([A-Z])([a-z]{2,}) ([a-z]{3,})")
 _INITIAL = re.compile(r"\b[A-Z]\. [a-z]{3}")
 LEAST = 0.85
@@ -75,7 +77,11 @@ class LexicalVerifier:
         ]
 
     def _checked(self, answer: Answer, claim: Claim) -> Claim:
-        found = grounds(claim.text, cited_passages(answer, claim), least=self.least)
+        passages = cited_passages(answer, claim)
+        text = claim.text
+        if _BARE.fullmatch(text) and passages:
+            text = stated(answer.question.text, text, known_language(passages[0])) or text
+        found = grounds(text, passages, least=self.least)
         return replace(claim, support=found.support, score=found.score)
 
 
@@ -87,8 +93,7 @@ def cited_passages(answer: Answer, claim: Claim) -> list[Passage]:
 
 def grounds(claim: str, passages: Sequence[Passage], *, least: float = LEAST) -> Grounds:
     """Say what the words of passages, taken together, say of a claim."""
-    texts = tuple((each.text, known_language(each)) for each in passages if each.text.strip())
-    return _grounds(_LEAD.sub("", claim), texts, least)
+    return _grounds(_LEAD.sub("", claim), _texts(passages), least)
 
 
 def held_share(claim: str, passages: Sequence[Passage]) -> float | None:
@@ -97,8 +102,11 @@ def held_share(claim: str, passages: Sequence[Passage]) -> float | None:
     Returns:
         In [0, 1], 0 if they lack a number of the claim; None without a word or a passage.
     """
-    texts = tuple((each.text, known_language(each)) for each in passages if each.text.strip())
-    return _share(_LEAD.sub("", claim), texts)
+    return _share(_LEAD.sub("", claim), _texts(passages))
+
+
+def _texts(passages: Sequence[Passage]) -> _Texts:
+    return tuple((told(each), known_language(each)) for each in passages if each.text.strip())
 
 
 # An answer's claims are asked about twice: for their support, and for the citations they need.
