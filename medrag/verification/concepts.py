@@ -91,7 +91,8 @@ def keys_of(word: str, language: str) -> tuple[str, ...]:
     plain = _plain(word)
     if plain in _composed():
         return _composed()[plain]
-    roots = _roots(plain)
+    # Spelt the American way, a word may look like a stop word: "shoe".
+    roots = _roots(plain) or stems(word, "en")
     found = tuple(_groups().get(stem, stem) for stem in roots)
     if any(stem in _groups() for stem in roots):
         return found
