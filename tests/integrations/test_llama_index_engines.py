@@ -125,8 +125,8 @@ def test_engines_and_answers_go_through_a_real_server(index: Index, tmp_path: Pa
         told: list[str] = []
         question = Question(text="Is there an effusion?", images=(RADIOGRAPH,))
         streamed, whole = pipeline.stream(question, told.append), pipeline.answer(question)
-    # A model of random weights says anything; but always the same, at temperature 0. Bytes that make
-    # no character at the end of a stream are not sent by the server.
+    # A model of random weights says anything; but always the same, at temperature 0. Bytes at the
+    # end of a stream that make no character are not sent by the server.
     assert "".join(told).strip()
     assert streamed.text.rstrip("\ufffd") == whole.text.rstrip("\ufffd")
     assert whole.usage.completion_tokens == 8
