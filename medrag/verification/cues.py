@@ -26,7 +26,8 @@ _HEDGES_BEFORE = re.compile(
     r"equivocal(?:\s+for)?|cannot\s+(?:exclude|rule\s+out)|can\s?not\s+exclude|not\s+exclude|"
     r"could\s+not\s+exclude|not\s+rule\s+out|differential\s+\w+\s+includes?|versus|"
     r"family\s+history(?:\s+of)?|scheduled\s+for|planned|awaiting|referred\s+for|"
-    r"(?:considered|looked|sent|submitted|searched|evaluated|tested|screened|assessed|examined|investigated|checked|worked\s+up)\s+for|risk\s+(?:of|for)|"
+    r"(?:considered|looked|sent|submitted|searched|evaluated|tested|screened|assessed|examined|"
+    r"investigated|checked|worked\s+up)\s+for|risk\s+(?:of|for)|"
     r"appears?\s+to\s+be|seems?\s+to|thought\s+to|believed\s+to|whether|if|unless|"
     r"in\s+favou?r\s+of|to\s+rule\s+out|rule\s+out)\b",
     re.IGNORECASE,
@@ -36,20 +37,24 @@ _HEDGES_AFTER = re.compile(
     r"suspected|"
     r"uncertain|unclear|unknown|doubtful|inconclusive|undetermined|unproven|indeterminate|"
     r"questionable|equivocal|considered|pending|planned|"
-    r"awaited|scheduled|requested|ordered|arranged|hidden|obscured|illegible|missing|feared|dreaded|booked|outside\s+the|concealed)|(?:remains?|is|are)\s+to\s+be\s+(?:seen|confirmed|"
+    r"awaited|scheduled|requested|ordered|arranged|hidden|obscured|illegible|missing|feared|"
+    r"dreaded|booked|outside\s+the|concealed)|(?:remains?|is|are)\s+to\s+be\s+(?:seen|confirmed|"
     r"determined)|(?:impossible|not\s+possible|hard|difficult)\s+to\s+(?:tell|say|judge|assess)|"
     r"cannot\s+(?:be\s+)?(?:entirely\s+|completely\s+)?(?:excluded|ruled\s+out|"
-    r"assessed|evaluated|determined|judged|obtained|seen|examined|measured|confirmed|read)|(?:could|can)\s+not\s+be\s+(?:\w+\s+)?(?:excluded|ruled\s+out|"
+    r"assessed|evaluated|determined|judged|obtained|seen|examined|measured|confirmed|read)|"
+    r"(?:could|can)\s+not\s+be\s+(?:\w+\s+)?(?:excluded|ruled\s+out|"
     r"assessed|evaluated|determined|confirmed|judged|seen|visuali[sz]ed|obtained|examined|read|"
     r"measured|graded|imaged|reached|tested|traced|characteri[sz]ed)|"
-    r"(?:(?:did|could)\s+not|do(?:es)?\s+not(?=\s+include)|cannot|failed\s+to)\s+(?:cover|include|reach|reveal\s+whether|allow|permit)|"
+    r"(?:(?:did|could)\s+not|do(?:es)?\s+not(?=\s+include)|cannot|failed\s+to)\s+(?:cover|include|"
+    r"reach|reveal\s+whether|allow|permit)|"
     r"not\s+(?:be(?:en)?\s+)?(?:excluded|ruled\s+out|"
     r"assessed|evaluated|certain|clear|proven|conclusive|confirmed|established|examined|tested|"
     r"measured|performed|done|recorded|stated|mentioned|specified|"
     r"documented|given|known|available|reported|imaged|included|aspirated|biopsied|scanned|"
     r"explored|inspected|obtained|assessable)(?:\s+for\s+[^,;.]+)?|"
     r"not\s+(?:\w+\s+)?(?:seen|visuali[sz]ed|shown)\s+(?:because|due|owing|as)\b|yet\s+to\s+be|"
-    r"(?:can|could|was|were|is|are)?\s*(?:be\s+)?neither\s+\w+\s+nor\s+(?:excluded|disproved|ruled\s+out)|declined|"
+    r"(?:can|could|was|were|is|are)?\s*(?:be\s+)?neither\s+\w+\s+nor\s+(?:excluded|disproved|"
+    r"ruled\s+out)|declined|"
     r"runs?\s+in\s+(?:the|his|her|their)\s+family|"
     r"(?:in|among)\s+(?:the|its)\s+differential|unknown|pending)\b",
     re.IGNORECASE,
@@ -62,7 +67,9 @@ _GONE = re.compile(
     r"(?:been|was|were)\s+(?:refuted|disproved|dismissed)|regressed\s+completely|"
     r"in\s+(?:complete\s+)?remission|(?:has|have|had)\s+(?:since\s+)?(?:cleared|settled|"
     r"passed(?!\s+(?:the|a|an)\b)|"
-    r"been\s+(?:removed|eradicated|cured|eliminated|taken\s+(?:out|off|down)|pulled|extracted|lifted|drained|evacuated))|(?:stopped|ceased|cleared\s+up)(?=\W*\Z|\s+(?:after|on|in|by|within|with|"
+    r"been\s+(?:removed|eradicated|cured|eliminated|taken\s+(?:out|off|down)|pulled|extracted|"
+    r"lifted|drained|evacuated))|(?:stopped|ceased|cleared\s+up)(?=\W*\Z|\s+(?:after|on|in|by|"
+    r"within|with|"
     r"when|spontaneously|completely)\b)|"
     r"(?:is|are|was|were)\s+(?:missing|lacking|unavailable|out\s+of\s+the\s+question)|"
     r"(?:been|was|were)\s+(?:stopped|discontinued|cleared|withdrawn|withheld|omitted|cancelled|"
@@ -73,9 +80,11 @@ _GONE = re.compile(
 _DENIED_AFTER = re.compile(
     r"\b(?:(?:is|are|was|were)\s+not|(?:has|have|had)\s+not(?:\s+been)?|does\s+not|do\s+not|"
     r"did\s+not|"
-    r"isn't|aren't|wasn't|weren't|never)\s+(?:\w+ly\s+)?(?:seen|necessary|needed|required|indicated|present|evident|visible|apparent|"
+    r"isn't|aren't|wasn't|weren't|never)\s+(?:\w+ly\s+)?(?:seen|necessary|needed|required|"
+    r"indicated|present|evident|visible|apparent|"
     r"possible|"
-    r"identified|among|detected|found|noted|observed|there|persist\w*|continue\w*|demonstrated|shown|"
+    r"identified|among|detected|found|noted|observed|there|persist\w*|continue\w*|demonstrated|"
+    r"shown|"
     r"appreciated|exist\w*|occur\w*)\b|\bnot\s+present\b",
     re.IGNORECASE,
 )

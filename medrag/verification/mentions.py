@@ -10,8 +10,10 @@ _OPPOSITE = {"left": "right", "right": "left"}
 _NAMED = re.compile(r"\b(?:left|right)\b", re.IGNORECASE)
 _OTHER_SIDE = re.compile(
     r"\b(?:its\s+contralateral\s+counterpart|the\s+other\s+side|contralateral(?:ly)?|"
-    r"(?:the|its)\s+(?:fellow|other)(?=\s+(?:eye|ear|kidney|lung|leg|arm|side|breast|hand|foot|knee|hip|"
-    r"ovary|testis|lobe|adrenal|limb|shoulder|one)))\b|\b(?:ipsilateral(?:ly)?|on\s+(?:that|the\s+same)\s+side)\b",
+    r"(?:the|its)\s+(?:fellow|other)(?=\s+(?:eye|ear|kidney|lung|leg|arm|side|breast|hand|foot|"
+    r"knee|hip|"
+    r"ovary|testis|lobe|adrenal|limb|shoulder|one)))\b|\b(?:ipsilateral(?:ly)?|on\s+(?:that|"
+    r"the\s+same)\s+side)\b",
     re.IGNORECASE,
 )
 # "longer than the left": the side is that of something else.

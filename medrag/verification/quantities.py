@@ -351,7 +351,8 @@ def _pattern() -> re.Pattern[str]:
         rf"(?P<often>once|twice|thrice|(?P<times>{number})\s+times)\s+"
         rf"(?:an?\s+|per\s+|each\s+|every\s+)?(?P<each>{spans})(?!\w)"
         rf"|(?:one|1)\s(?:in|out\sof)\s(?:every\s)?(?P<among>{number})(?!\w)(?!\s?(?:{unit}))"
-        rf"|(?:(?P<partless>{_LESS})\s+|(?P<partmore>{_MORE})\s+)?(?P<part>{parts})(?=\s+(?:of|the)\b)"
+        rf"|(?:(?P<partless>{_LESS})\s+|(?P<partmore>{_MORE})\s+)?(?P<part>{parts})(?=\s+(?:of|"
+        rf"the)\b)"
         rf"|(?P<bare>daily|weekly|monthly)(?!\w)"
         rf"|every\s+(?P<every>{number})[\s-](?P<span>hours?|days?|weeks?|months?|years?)(?!\w)"
         rf"|(?P<again>twice|thrice|(?P<often_n>{number})\s+times)"
@@ -359,12 +360,14 @@ def _pattern() -> re.Pattern[str]:
         rf"|(?P<label>{labels})s?[\s-](?:(?:is|was)\s)?"
         rf"(?P<class>{roman}|\d+|ab|[a-z])(?P<letter>[a-d])?(?![.]?\w)(?!\s?{unit})"
         rf"|(?:(?P<less>{_LESS})\s*|(?P<more>{_MORE})\s*)?(?P<between>between\s+)?"
-        rf"(?P<times3>(?:{_NUMBER})(?:\s?[x×/]\s?|\sby\s)(?!10\s?[\^⁰¹²³⁴-⁹])(?:(?:{_NUMBER})\s?[x×]\s?)?)?"
+        rf"(?P<times3>(?:{_NUMBER})(?:\s?[x×/]\s?|"
+        rf"\sby\s)(?!10\s?[\^⁰¹²³⁴-⁹])(?:(?:{_NUMBER})\s?[x×]\s?)?)?"
         rf"(?P<low>{number}|{article})(?!\w)(?P<half>\sand\sa\shalf\b)?"
         rf"(?:\s?(?:{unit})?(?:\s?[-–—]\s?|\s+to\s+|(?(between)\s+and\s+|(?!)))"
         rf"(?P<high>{number})(?!\w))?"
         rf"(?:[\s-]?(?P<unit>{power}|{unit})(?P<old>[\s-]old(?!\w)|\sof\sage(?!\w))?"
-        rf"(?:\s?(?:/|per\s+|an?\s+(?=hour|minute|day))\s?(?P<per>{unit}|[a-z]+))?(?P<halves>\sand\sa\shalf\b)?)?)"
+        rf"(?:\s?(?:/|per\s+|an?\s+(?=hour|minute|day))\s?(?P<per>{unit}|"
+        rf"[a-z]+))?(?P<halves>\sand\sa\shalf\b)?)?)"
     )
 
 
@@ -380,7 +383,8 @@ def _exactly(value: float, dimension: str, start: int, end: int) -> Measure:
 _MAY = re.compile(
     rf"\d|\b(?:{'|'.join((*_WORDS, *_TENS, *_OFTEN))}|half|thirds?|quarters?|fifth|"
     rf"an?\s+(?:minute|hour|day|week|fortnight|month|year|decade|lit(?:re|er)|gram)|"
-    rf"hundred|thousand|million|dozen|daily|weekly|monthly|(?:{'|'.join(_LABELS)})s?[\s-](?:(?:is|was)\s)?[a-z](?:\W|b\b|[ivx]|\Z))",
+    rf"hundred|thousand|million|dozen|daily|weekly|monthly|(?:{'|'.join(_LABELS)})s?[\s-](?:(?:is|"
+    rf"was)\s)?[a-z](?:\W|b\b|[ivx]|\Z))",
     re.IGNORECASE,
 )
 

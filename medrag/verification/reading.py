@@ -42,13 +42,15 @@ _PLACE = re.compile(
 _LED = re.compile(r"\A\s*(?:to|by|for|with|in|of|at|on|from)\b", re.IGNORECASE)
 # A test that is negative denies what it was for.
 _TESTED = re.compile(
-    r"\b(?:tests?|tested|testing|cultures?|serology|screen\w*|stain\w*|search\w*|swabs?|pcr|assays?)"
+    r"\b(?:tests?|tested|testing|cultures?|serology|screen\w*|stain\w*|search\w*|swabs?|pcr|"
+    r"assays?)"
     r"\b[^,;]*\bfor\s+(.+)",
     re.IGNORECASE,
 )
 # What is said of time, cause and manner does not narrow what is denied.
 _ASIDE = re.compile(
-    r"\b(?:after|before|during|since|despite|until|to|by|with|for|when|following|because|as|that|which|than|where|on\s+"
+    r"\b(?:after|before|during|since|despite|until|to|by|with|for|when|following|because|as|that|"
+    r"which|than|where|on\s+"
     r"(?:follow|exam|inspection|palpation|admission|discharge|imaging|ct|mri))\b",
     re.IGNORECASE,
 )

@@ -14,7 +14,8 @@ _LINKS = (
               r"attribut(?:ed|able)\s+to|explained\s+by|induced\s+by|triggered\s+by)|"
               r"result(?:s|ed)\s+from"),
     ("place", rf"(?:lies|lie|lay|sits|ends?|terminates?|projects?|rests?|{_BE}"
-              r"(?:\s+(?:\w+ly\s+)?(?:located|situated|found|seen|felt|heard|present|cent(?:er|re)d|"
+              r"(?:\s+(?:\w+ly\s+)?(?:located|situated|found|seen|felt|heard|present|cent(?:er|"
+              r"re)d|"
               r"locali[sz]ed|confined|placed))?)\s+(?:with)?(?:in|at|on|to|over)"),
     ("origin", r"(?:arises?|arose|originat(?:es?|ed)|(?:is|was)\s+derived|stems?|comes?|came)\s+"
                r"(?:from|in|within)"),
@@ -32,7 +33,8 @@ _LINKS = (
 # What tells the nature of something by being looked at.
 _TESTS = re.compile(
     r"\b(?:biops\w+|histolog\w+|histopatholog\w+|patholog\w+|cytolog\w+|cultures?|microscop\w+|"
-    r"specimens?|smears?|swabs?|scrapings?|sputum|lavage|washings?|aspirat\w+|stains?|serolog\w+|pcr|genotyp\w+|resection)\b",
+    r"specimens?|smears?|swabs?|scrapings?|sputum|lavage|washings?|aspirat\w+|stains?|serolog\w+|"
+    r"pcr|genotyp\w+|resection)\b",
     re.IGNORECASE,
 )
 # Of these there is one.
@@ -40,7 +42,8 @@ _ONE = re.compile(
     r"\b(?:antibiotic|antidote|agent|vaccine|virus|bacterium|germ|parasite|allergen|toxin|poison|"
     r"hormone|enzyme|gene|vector|host|source|site|procedure|operation|method|drug|"
     r"culprit|trigger)(?:\s+(?:found|isolated|identified|involved|injured|given|used|responsible))?"
-    r"\W*\Z|\b(?:diagnosis|organism|pathogen|species|strain|genotype|serotype|blood\s+group|causative\s+\w+|(?:drug|treatment|therapy|choice|method|"
+    r"\W*\Z|\b(?:diagnosis|organism|pathogen|species|strain|genotype|serotype|blood\s+group|"
+    r"causative\s+\w+|(?:drug|treatment|therapy|choice|method|"
     r"investigation|test)\s+of\s+choice|first-line\s+\w+|gold\s+standard|most\s+common\s+\w+|"
     r"commonest\s+\w+|main\s+\w+|leading\s+\w+|primary\s+\w+|largest\s+\w+|smallest\s+\w+|"
     r"longest\s+\w+|cause\s+of|(?:commonest|largest|longest|smallest)(?=\W*\Z)|"
@@ -86,18 +89,21 @@ _LINK = re.compile(
 
 
 _PREPOSITION = re.compile(
-    r"\b(?:(?P<place>in|into|inside|within|on|onto|at|under|beneath|below|above|over|behind|between)|"
+    r"\b(?:(?P<place>in|into|inside|within|on|onto|at|under|beneath|below|above|over|behind|"
+    r"between)|"
     r"(?P<source>from)|(?P<means>by|through|via)|(?P<goal>to|towards?))\b",
     re.IGNORECASE,
 )
 _NOUN_END = re.compile(
-    r"[,;:(]|\b(?:and|or|with|after|before|during|because|when|that|which|who|while|but|of|for|in|into|"
+    r"[,;:(]|\b(?:and|or|with|after|before|during|because|when|that|which|who|while|but|of|for|in|"
+    r"into|"
     r"within|on|at|under|below|above|over|from|by|through|to|is|are|was|were|has|have|had)\b",
     re.IGNORECASE,
 )
 # What a body does in one place.
 _PROCESS = re.compile(
-    r"\b(?:is|are)\s+(?:\w+ly\s+)?(?:produced|made|formed|synthesi[sz]ed|secreted|absorbed|activated|"
+    r"\b(?:is|are)\s+(?:\w+ly\s+)?(?:produced|made|formed|synthesi[sz]ed|secreted|absorbed|"
+    r"activated|"
     r"converted|excreted|stored|metaboli[sz]ed|degraded|released)\b",
     re.IGNORECASE,
 )

@@ -26,10 +26,12 @@ _ABSTAINS = re.compile(
     r"\b(?:evidence|library|passages?|sources?|context|documents?|information|literature)\b"
     r"[^.]{0,60}?\b(?:(?:do(?:es)?|did|could|can)\s*(?:not|n't)|cannot|fails?\s+to)\s+(?:\w+\s+)?"
     r"(?:answer|say|mention|state|tell|contain|include|provide|cover|address|specify|give|discuss)"
-    r"|\b(?:evidence|library|context)\b[^.]{0,20}\b(?:holds?|contains?|has|gives?|provides?)\s+(?:no|"
+    r"|\b(?:evidence|library|context)\b[^.]{0,20}\b(?:holds?|contains?|has|gives?|"
+    r"provides?)\s+(?:no|"
     r"nothing|too\s+little|insufficient)\b"
     r"|\b(?:is|are)\s+(?:not\s+(?:enough|sufficient)|insufficient)\b[^.]{0,40}\banswer"
-    r"|\bI\s+(?:cannot|can\s*not|can't|could\s+not|couldn't|do\s+not|don't|am\s+(?:not\s+able|unable))\b",
+    r"|\bI\s+(?:cannot|can\s*not|can't|could\s+not|couldn't|do\s+not|don't|am\s+(?:not\s+able|"
+    r"unable))\b",
     re.IGNORECASE,
 )
 _HEADING_WORDS = 8

@@ -11,7 +11,7 @@ import medrag
 from medrag.errors import EvaluationError
 from medrag.evaluation.calibrating.answers import Known, folds, halves, known_answers, one_of_each
 from medrag.evaluation.calibrating.fitting import Fitted, Signals, fit, probabilities, rising
-from medrag.evaluation.calibrating.risk import choose_threshold, least_n
+from medrag.evaluation.calibrating.risk import Chosen, choose_threshold, least_n
 from medrag.evaluation.calibration import aurc, brier, ece
 from medrag.evaluation.class_measures import auroc
 from medrag.evaluation.runs import Run
@@ -67,17 +67,10 @@ def calibrate_run(
     _check_known(run, arm, known)
     first, second = halves(known.clusters, seed)
     fitted = fitted_by(method, *_part(known, first), seed=seed)
-    confidence = probabilities(fitted, known.signals)
     hoped, drawn = (
         half[one_of_each([known.clusters[each] for each in half], seed)] for half in (first, second)
     )
-    losses = 1 - known.right
-    chosen = choose_threshold(
-        (confidence[hoped], losses[hoped]),
-        (confidence[drawn], losses[drawn]),
-        risk=risk,
-        delta=delta,
-    )
+    chosen = _threshold(known, fitted, hoped, drawn, risk=risk, delta=delta)
     raw = next((name for name in _RAW if any(name in each for each in known.signals)), "")
     return Calibration(
         method=method,
@@ -103,6 +96,25 @@ def calibrate_run(
         after=_measures(known, _cross_validated(known, method, seed), seed),
         source=_source(run, protocol, arm),
         problems=_problems(known, fitted, chosen.threshold, len(drawn), risk, delta),
+    )
+
+
+def _threshold(
+    known: Known,
+    fitted: Fitted,
+    hoped: NDArray[np.int64],
+    drawn: NDArray[np.int64],
+    *,
+    risk: float,
+    delta: float,
+) -> Chosen:
+    """Choose where to look for a threshold by some answers, and test it on others."""
+    confidence, losses = probabilities(fitted, known.signals), 1 - known.right
+    return choose_threshold(
+        (confidence[hoped], losses[hoped]),
+        (confidence[drawn], losses[drawn]),
+        risk=risk,
+        delta=delta,
     )
 
 
