@@ -28,7 +28,6 @@ _STEP_CHARACTERS = 600
 _THOUGHTS = 20_000
 _QUANTITIES = 24
 # From where on a confidence is called so.
-_SURENESS = ((0.8, "high"), (0.5, "moderate"), (0.0, "low"))
 _FLAGS: Mapping[Support, tuple[str, str]] = {
     "supported": ("✓", "supported"),
     "unsupported": ("?", "not supported"),
@@ -46,11 +45,11 @@ _SIGNALS = {
 
 
 def confidence_words(confidence: float) -> str:
-    """Say how sure an answer is, as a share and in a word; nothing for what is no number."""
-    if not math.isfinite(confidence):
-        return ""
-    word = next(word for least, word in _SURENESS if confidence >= least or least == 0)
-    return f"confidence {confidence:.0%} ({word})"
+    """Give the confidence of an answer; nothing for what is no number.
+
+    Not in percent: it ranks answers, and is a probability only where a calibration made it one.
+    """
+    return f"confidence {confidence:.2f}" if math.isfinite(confidence) else ""
 
 
 def claim_flags(answer: Answer) -> Html:

@@ -133,7 +133,12 @@ def _answer(answer: Answer, words: Html) -> Html:
     kind = "abstained" if answer.abstained else "given"
     label = "No answer" if answer.abstained else "Answer"
     confidence = (
-        element("span", confidence_words(answer.confidence), class_="confidence")
+        element(
+            "span",
+            confidence_words(answer.confidence),
+            class_="confidence",
+            title="It ranks answers; a probability only where the pipeline is calibrated.",
+        )
         if answer.confidence is not None and not answer.abstained
         else ""
     )

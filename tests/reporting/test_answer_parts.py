@@ -111,10 +111,10 @@ def test_many_numbers_are_cut_and_none_are_nothing() -> None:
     assert "6 more" in shown
 
 
-def test_confidence_is_told_in_words() -> None:
-    assert confidence_words(0.834) == "confidence 83% (high)"
-    assert confidence_words(0.5) == "confidence 50% (moderate)"
-    assert confidence_words(0.0) == "confidence 0% (low)"
+def test_confidence_is_told_as_a_number_and_not_as_a_share() -> None:
+    assert confidence_words(0.834) == "confidence 0.83"
+    assert confidence_words(0.5) == "confidence 0.50"
+    assert confidence_words(0.0) == "confidence 0.00"
     assert confidence_words(float("nan")) == ""
 
 
