@@ -149,7 +149,10 @@ def record_from_json(kind: Callable[..., Record], value: Any) -> Record:
 
 
 def _hit_to_json(hit: Hit) -> Json:
-    rest = {"query": hit.query, "parts": to_json(hit.parts)}
+    rest = {
+        "query": hit.query, "parts": to_json(hit.parts), "summary": hit.summary,
+        "history": hit.history,
+    }  # fmt: skip
     own = {"passage": hit.passage.id, "score": hit.score, "rank": hit.rank}
     return {**own, **{name: value for name, value in rest.items() if value}}
 
@@ -173,7 +176,10 @@ def _hit(value: Any, passages: Mapping[str, Passage]) -> Hit:
     except ShapeError as error:
         raise error.inside(channel).inside("parts") from None
     passage = passages[read["passage"]]
-    return Hit(passage, read["score"], read["rank"], read.get("query", ""), parts)
+    return Hit(
+        passage, read["score"], read["rank"], read.get("query", ""), parts,
+        read.get("summary", ""), read.get("history", False),
+    )  # fmt: skip
 
 
 def _part(value: Any) -> Part:
@@ -243,7 +249,8 @@ _BESIDE: Mapping[str, Any] = {
     "fired": bool,
 }
 _HIT: Mapping[str, Any] = {
-    "passage": str, "score": float, "rank": int, "query": str, "parts": Mapping[str, Any]
+    "passage": str, "score": float, "rank": int, "query": str, "parts": Mapping[str, Any],
+    "summary": str, "history": bool,
 }  # fmt: skip
 _NO_PARTS: Mapping[str, Any] = {}
 _MANY = 2**62

@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
+import numpy as np
+from numpy.typing import NDArray
+
 from medrag.records import (
     Answer,
     Embeddings,
@@ -17,6 +20,8 @@ from medrag.records import (
     Passage,
     Prompt,
     Question,
+    Retrieved,
+    Routing,
     ScoredRow,
     Selection,
     Skipped,
@@ -91,12 +96,69 @@ class PassageRows(Protocol):
     def passages_at(self, rows: Sequence[int]) -> list[Passage]: ...
 
 
+class Library(PassageRows, Protocol):
+    """All passages of an index by row, by id, and by filter."""
+
+    def row_of(self, passage_id: str) -> int | None: ...
+    def row_mask(self, wanted: Filter) -> NDArray[np.bool_]:
+        """Tell for each row whether a filter allows it; (n_rows,), read-only."""
+        ...
+
+    def passages_where(self, wanted: Filter) -> Iterator[tuple[int, Passage]]: ...
+
+
+@runtime_checkable
+class VectorChannel(Channel, Protocol):
+    """A channel of vectors that gives those of passages, for rerankers and selectors.
+
+    `vectors_at` gives the vectors of rows in the order asked; a row without vectors has length 0.
+    `encoder` and `side` are those of its questions. The channels of an index say by `has_vectors`
+    whether they are such.
+    """
+
+    @property
+    def has_vectors(self) -> bool: ...
+    @property
+    def encoder(self) -> Encoder: ...
+    @property
+    def side(self) -> Side: ...
+    def vectors_at(self, rows: Sequence[int]) -> Embeddings: ...
+
+
 class Retriever(Protocol):
-    """Turn questions into rankings of passages, at most k each, ranks from 1 without gaps."""
+    """Turn questions into rankings of passages, at most k each, ranks from 1 without gaps.
+
+    Only passages that a question's filter allows are returned. A retriever that must not be asked
+    twice for one answer (it asks a model, say) says `repeatable = False`; what the guard kept out
+    of its rankings is then not looked for.
+    """
 
     def retrieve(
         self, questions: Sequence[Question], k: int, filters: Sequence[Filter]
     ) -> list[list[Hit]]: ...
+
+
+@runtime_checkable
+class TracedRetriever(Protocol):
+    """A retriever that tells how its rankings came about; a pipeline asks it so."""
+
+    def retrieve_traced(
+        self, questions: Sequence[Question], k: int, filters: Sequence[Filter]
+    ) -> list[Retrieved]: ...
+
+
+class Reranker(Protocol):
+    """Order what was retrieved anew: the same hits, or fewer, with new scores and ranks."""
+
+    def rerank(
+        self, questions: Sequence[Question], rankings: Sequence[Sequence[Hit]]
+    ) -> list[list[Hit]]: ...
+
+
+class DomainClassifier(Protocol):
+    """Tell which domain each question belongs to, by its pictures, its words, or what is said."""
+
+    def classify(self, questions: Sequence[Question]) -> list[Routing]: ...
 
 
 class Selector(Protocol):

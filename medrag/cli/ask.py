@@ -4,11 +4,12 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from medrag.cli.hearing import WHISPER, Audio, Speech, asked_text
+from medrag.cli.naming import Indexes, asked_indexes
 from medrag.cli.output import line, message, number, shortened, show, show_json, table, typed
 from medrag.cli.pointing import Boxes, Masks, Names, Points, check_pointing, typed_regions
 from medrag.errors import MedragError
@@ -120,9 +121,7 @@ def ask(
     region: Names = None,
     audio: Audio = None,
     speech: Speech = WHISPER,
-    index: Annotated[
-        str | None, typer.Option(help="The index to ask, instead of the pipeline's own.")
-    ] = None,
+    index: Indexes = None,
     option: Options = None,
     subject: Subject = None,
     study: Study = None,
@@ -146,8 +145,10 @@ def ask(
     need_folder(html)
     from medrag.config import load_pipeline
 
-    settings = ({} if k is None else {"k": k}) | ({"guard": False} if no_guard else {})
-    built = load_pipeline(pipeline, index=index, **settings)
+    settings: dict[str, Any] = ({} if k is None else {"k": k}) | (
+        {"guard": False} if no_guard else {}
+    )
+    built = load_pipeline(pipeline, **asked_indexes(index), **settings)
     if template is not None:
         _use_template(built, template)
     allow = _filter(built.index, kind, domain, corpus)

@@ -2,22 +2,34 @@
 
 `kind` picks a class of the tables; every other key is a keyword of its constructor and is checked
 against the signature before anything is built, so that a mistake costs a line and not a download.
-A keyword whose annotation is a protocol takes a component of its own.
+A keyword whose annotation is a protocol takes a component of its own, or a list or a mapping of
+such; one that is a channel takes the name of one; the passages of the index come by themselves. A
+path is relative to the file that says it.
 """
 
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
 from medrag import protocols
 from medrag.config.place import Place, shown, unknown
+from medrag.config.resources import (
+    ChannelNames,
+    Passages,
+    Resources,
+    channel_names,
+    from_index,
+)
 from medrag.config.tables import constructor, kinds
 from medrag.config.values import converted
 
 _NESTED: Mapping[Any, str] = {
     protocols.Encoder: "encoder",
     protocols.Retriever: "retriever",
+    protocols.Reranker: "reranker",
+    protocols.DomainClassifier: "classifier",
     protocols.Selector: "selector",
     protocols.Answerer: "answerer",
     protocols.Generator: "generator",
@@ -30,35 +42,46 @@ _NESTED: Mapping[Any, str] = {
 class Plan:
     """A component that can be built: checked, picklable, and built anew by every call.
 
-    `arguments` holds plain values, and plans (or a tuple of them) where components are nested.
+    `arguments` holds plain values, plans (or a tuple or a mapping of them) where components are
+    nested, and what stands for the passages and channels of an index. `index` names another index
+    than that of the pipeline.
     """
 
     protocol: str
     kind: str
     arguments: Mapping[str, Any]
     place: Place
+    index: str | None = None
 
     def constructor(self) -> type[Any]:
         """Import the class that will be built."""
         return constructor(self.protocol, self.kind, self.place)
 
-    def __call__(self, **given: Any) -> Any:
+    def __call__(self, index: Resources | None = None, /, **given: Any) -> Any:
         """Build the component; `given` are the keywords that no YAML can hold.
 
         Raises:
-            RecipeError: if the constructor refuses a value.
+            RecipeError: if the constructor refuses a value, or a channel is not in the index.
         """
-        made = {key: _built(value) for key, value in self.arguments.items()}
+        here = index.of(self.index) if index is not None else None
+        made = {key: self._built(value, here, index) for key, value in self.arguments.items()}
         try:
             return self.constructor()(**made, **given)
         except ValueError as error:
             raise self.place.error(str(error)) from error
 
-
-def _built(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return tuple(_built(each) for each in value)
-    return value() if isinstance(value, Plan) else value
+    def _built(self, value: Any, here: Resources | None, index: Resources | None) -> Any:
+        if isinstance(value, tuple):
+            return tuple(self._built(each, here, index) for each in value)
+        if isinstance(value, Mapping):
+            return {key: self._built(each, here, index) for key, each in value.items()}
+        if isinstance(value, Plan):
+            return value(index)
+        if not isinstance(value, Passages | ChannelNames):
+            return value
+        if here is None:
+            raise self.place.error(f"{self.kind!r} needs an index, and stands where there is none")
+        return here.library if isinstance(value, Passages) else value.given(here)
 
 
 def planned(protocol: str, spec: Any, place: Place, *, given: frozenset[str] = frozenset()) -> Plan:
@@ -81,8 +104,12 @@ def planned(protocol: str, spec: Any, place: Place, *, given: frozenset[str] = f
         problem = "the key 'kind' is missing" if kind is None else f"expected a text, got {kind!r}"
         raise place.at("kind").error(f"{problem}; known kinds: {', '.join(kinds(protocol))}")
     wanted = keywords(constructor(protocol, kind, place), given)
+    index = None
+    if protocol == "retriever" and "index" in spec and "index" not in wanted:
+        index = converted(spec["index"], str, place.at("index"))
+        spec = {key: value for key, value in spec.items() if key != "index"}
     arguments = _arguments(spec, wanted, place, kind)
-    return Plan(protocol, kind, arguments, place)
+    return Plan(protocol, kind, arguments, place, index)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,38 +134,64 @@ def keywords(made: type[Any], given: frozenset[str]) -> dict[str, Keyword]:
 def _arguments(
     spec: Mapping[str, Any], wanted: Mapping[str, Keyword], place: Place, kind: str
 ) -> dict[str, Any]:
-    arguments: dict[str, Any] = {}
+    taken = {key: from_index(key, each.annotation) for key, each in wanted.items()}
+    arguments: dict[str, Any] = {
+        key: Passages() for key, kind_taken in taken.items() if kind_taken == "passages"
+    }
+    allowed = [key for key in wanted if key not in arguments]
     for key, value in spec.items():
         if key == "kind":
             continue
-        if key not in wanted:
-            raise place.at(key).error(unknown(f"key of {kind!r}", key, [*wanted, "kind"]))
-        arguments[key] = _argument(value, wanted[key].annotation, place.at(key))
-    missing = [key for key, each in wanted.items() if each.required and key not in spec]
+        if key not in allowed:
+            raise place.at(key).error(unknown(f"key of {kind!r}", key, [*allowed, "kind"]))
+        how = taken[key]
+        if how is None:
+            arguments[key] = _argument(value, wanted[key].annotation, place.at(key))
+        else:
+            arguments[key] = channel_names(value, how, place.at(key))
+    for key in allowed:
+        if wanted[key].required and key not in spec and taken[key] == "channels":
+            arguments[key] = ChannelNames(None, place.at(key))
+    missing = [key for key in allowed if wanted[key].required and key not in arguments]
     if missing:
         raise place.error(f"{kind!r} needs the key {missing[0]!r}, which is missing")
     return arguments
 
 
 def _argument(value: Any, annotation: Any, place: Place) -> Any:
-    protocol = _protocol(annotation)
+    protocol, origin = _protocol(annotation)
     if protocol is None:
-        return converted(value, annotation, place)
+        return _plain(value, annotation, place)
     if value is None and type(None) in get_args(annotation):
         return None
-    if get_origin(annotation) is not tuple:
-        return planned(protocol, value, place)
-    if not isinstance(value, list):
-        raise place.error(f"expected a list of such, got {shown(value)}")
-    return tuple(planned(protocol, each, place.at(at)) for at, each in enumerate(value))
+    if origin is tuple:
+        if not isinstance(value, list):
+            raise place.error(f"expected a list of such, got {shown(value)}")
+        return tuple(planned(protocol, each, place.at(at)) for at, each in enumerate(value))
+    if origin is Mapping:
+        if not isinstance(value, Mapping):
+            raise place.error(f"expected a mapping of names to such, got {shown(value)}")
+        return {str(at): planned(protocol, each, place.at(at)) for at, each in value.items()}
+    return planned(protocol, value, place)
 
 
-def _protocol(annotation: Any) -> str | None:
+def _plain(value: Any, annotation: Any, place: Place) -> Any:
+    """Convert a value; a relative path starts at the file that says it."""
+    made = converted(value, annotation, place)
+    return Path(place.file).parent / made.expanduser() if isinstance(made, Path) else made
+
+
+def _protocol(annotation: Any) -> tuple[str | None, Any]:
+    """Name the protocol of a keyword, and whether a tuple or a mapping holds several."""
     for each in (annotation, *get_args(annotation)):
         for wanted, name in _NESTED.items():
             if each is wanted:
-                return name
-    return None
+                return name, None if annotation is wanted else get_origin(annotation)
+        if get_origin(each) in (tuple, Mapping) and each is not annotation:
+            inner = _protocol(each)
+            if inner[0] is not None:
+                return inner
+    return None, None
 
 
 def _hints(made: type[Any]) -> dict[str, Any]:

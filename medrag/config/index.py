@@ -15,11 +15,21 @@ from medrag.config.place import Place, unknown
 from medrag.config.recipes import ChannelRecipe, planned_channel
 from medrag.config.trust import refuse_foreign, refuse_foreign_code, refuse_foreign_hosts
 from medrag.errors import IndexFormatError
-from medrag.protocols import Channel, PassageRows
-from medrag.records import Filter, Hit, ImageRef, Passage, Question, Region, ScoredRow
+from medrag.protocols import Channel, Library
+from medrag.records import (
+    Embeddings,
+    Filter,
+    Hit,
+    ImageRef,
+    Passage,
+    Question,
+    Region,
+    ScoredRow,
+)
 
 if TYPE_CHECKING:
     from medrag.indexing.probing import Probe
+    from medrag.indexing.rowvectors import RowVectors
     from medrag.indexing.storage import Store
 
 
@@ -32,7 +42,7 @@ class Index:
 
     def __init__(self, *, folder: Path, store: "Store") -> None:
         self.folder = folder
-        self.rows: PassageRows = store
+        self.rows: Library = store
         self.store = store
         # A build that runs, or was cut short, has named channels that it has not finished.
         self.unfinished: tuple[str, ...] = store.unfinished
@@ -290,6 +300,33 @@ class _Deferred:
     def shows_places(self) -> bool:
         """Tell whether the channel's encoder can say where on a page it found something."""
         return self._spec.get("interaction") == "sum" and self._spec["encoder"]["kind"] == "page"
+
+    @property
+    def has_vectors(self) -> bool:
+        """Tell whether the channel is dense, without loading it."""
+        return self._spec.get("kind") == "dense"
+
+    @property
+    def side(self) -> Any:
+        """The part of a question that is encoded: "text", or "image"."""
+        return self._spec.get("side", "text")
+
+    def vectors_at(self, rows: Sequence[int]) -> Embeddings:
+        """Give the vectors of rows of a dense channel; a row without any has length 0.
+
+        Raises:
+            RecipeError: if the channel is of another kind.
+        """
+        return self._vectors.at(rows)
+
+    @cached_property
+    def _vectors(self) -> "RowVectors":
+        from medrag.indexing.rowvectors import RowVectors
+
+        if not self.has_vectors:
+            kind = self._spec.get("kind")
+            raise self._place.error(f"a channel of kind {kind!r} has no vectors; name a dense one")
+        return RowVectors(store=self._store, channel=self._name)
 
     @property
     def encoder(self) -> Any:

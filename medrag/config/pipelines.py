@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from medrag.config.components import Plan, planned
 from medrag.config.index import Index, open_index
+from medrag.config.joined import JoinedIndex, joined, resources
 from medrag.config.lookup import found
 from medrag.config.place import Place, shown, unknown
 from medrag.config.reading import read_mapping
+from medrag.config.resources import named_indexes
 from medrag.config.values import converted
 from medrag.errors import InputFileError, RecipeError
 from medrag.records import KINDS, Filter
@@ -23,18 +25,15 @@ _KEYS = ("about", "index", "retrieve", "select", "answer", "k", "guard", "allow"
 # What the identity of a recipe leaves out: what does not change its answers, or has its own hash.
 _BESIDE = frozenset({"about", "index", "calibration"})
 _ALLOWED = ("kinds", "domains", "corpora")
-# What the index gives to a retriever, and no recipe may.
-_GIVEN = frozenset({"rows", "channels"})
 
 
 @dataclass(frozen=True, slots=True)
 class PipelineRecipe:
-    """A checked pipeline recipe. `channels`: names of those to use; None for all of the index."""
+    """A checked pipeline recipe."""
 
     name: str
     index: str | None
     retrieve: Plan
-    channels: tuple[str, ...] | None
     select: Plan
     answer: Plan
     options: Mapping[str, Any]
@@ -47,6 +46,7 @@ def load_pipeline(
     recipe: str | Path,
     *,
     index: Index | str | Path | None = None,
+    indexes: Mapping[str, Index | str | Path] | None = None,
     **options: Any,
 ) -> "Pipeline":
     """Put a pipeline together.
@@ -54,6 +54,8 @@ def load_pipeline(
     Args:
         recipe: a name in ./pipelines or among those shipped with medrag, or a path.
         index: an open index, its name or its folder; needed where the recipe names none.
+        indexes: what to open instead of the indexes that retrievers of the recipe name, by these
+            names.
         options: keywords of `Pipeline` that replace the recipe's, such as k and guard.
 
     Raises:
@@ -61,13 +63,22 @@ def load_pipeline(
         IndexFormatError: if the index cannot be opened.
     """
     plan = read_pipeline_recipe(recipe)
-    wanted = index if index is not None else plan.index
+    named = dict.fromkeys(named_indexes((plan.retrieve, plan.select, plan.answer)))
+    for name in indexes or {}:
+        if name not in named:
+            raise plan.place.error(unknown("index that a retriever names", name, named))
+    given = {**{name: name for name in named}, **(indexes or {})}
+    wanted = index if index is not None else plan.index or next(iter(given.values()), None)
     if wanted is None:
         raise plan.place.error(
             "names no index; give one: --index NAME, or load_pipeline(index=...)"
         )
-    opened = wanted if isinstance(wanted, Index) else open_index(wanted)
-    return assembled(plan, opened, **options)
+    others = {name: _opened(each) for name, each in given.items()}
+    return assembled(plan, _opened(wanted), others=others, **options)
+
+
+def _opened(index: Index | str | Path) -> Index:
+    return index if isinstance(index, Index) else open_index(index)
 
 
 def read_pipeline_recipe(name: str | Path) -> PipelineRecipe:
@@ -86,8 +97,8 @@ def planned_pipeline(spec: Mapping[str, Any], path: Path) -> PipelineRecipe:
     for key in spec:
         if key not in _KEYS:
             raise place.at(key).error(unknown("key of a pipeline", key, _KEYS))
-    retrieve, channels = _retriever(
-        spec.get("retrieve", {"kind": "channels"}), place.at("retrieve")
+    retrieve = planned(
+        "retriever", spec.get("retrieve", {"kind": "channels"}), place.at("retrieve")
     )
     answer = planned("answerer", _answer(spec, place), place.at("answer"))
     _check_template(answer)
@@ -95,7 +106,6 @@ def planned_pipeline(spec: Mapping[str, Any], path: Path) -> PipelineRecipe:
         name=path.stem,
         index=converted(spec.get("index"), str | None, place.at("index")),
         retrieve=retrieve,
-        channels=channels,
         select=planned("selector", spec.get("select", {"kind": "top_k"}), place.at("select")),
         answer=answer,
         options=_options(spec, place),
@@ -105,36 +115,35 @@ def planned_pipeline(spec: Mapping[str, Any], path: Path) -> PipelineRecipe:
     )
 
 
-def assembled(plan: PipelineRecipe, index: Index, **options: Any) -> "Pipeline":
-    """Build a pipeline on an open index.
+def assembled(
+    plan: PipelineRecipe, index: Index, *, others: Mapping[str, Index] | None = None, **options: Any
+) -> "Pipeline":
+    """Build a pipeline on an open index, and on those that its retrievers name beside it.
 
     Raises:
         RecipeError: if the recipe names a channel that the index does not have.
     """
     from medrag.pipeline import Pipeline
 
-    for position, name in enumerate(plan.channels or ()):
-        if name not in index.channels:
-            place = plan.place.at("retrieve").at("channels").at(position)
-            raise place.error(unknown(f"channel of {index.folder}", name, index.channels))
-    chosen = plan.channels if plan.channels is not None else tuple(index.channels)
-    channels = {name: index.channels[name] for name in chosen}
+    given = resources(index, others or {})
+    whole = joined(index, others or {})
     return Pipeline(
-        retriever=plan.retrieve(rows=index.rows, channels=channels),
-        selector=plan.select(),
-        answerer=plan.answer(),
-        check_key=index.check_key,
-        resolve=index.resolve,
-        index=index,
-        identity=_identity(plan, index),
+        retriever=plan.retrieve(given),
+        selector=plan.select(given),
+        answerer=plan.answer(given),
+        check_key=whole.check_key,
+        resolve=whole.resolve,
+        index=whole,
+        identity=_identity(plan, whole),
         **{**_calibrated(plan), **plan.options, **options},
     )
 
 
-def _identity(plan: PipelineRecipe, index: Index) -> dict[str, Any]:
+def _identity(plan: PipelineRecipe, index: Index | JoinedIndex) -> dict[str, Any]:
     """Say what answers depend on: the recipe and the index, each by name and hash."""
     recipe = {key: value for key, value in plan.spec.items() if key not in _BESIDE}
-    recipe["answer"] = _deciding(recipe["answer"], plan.answer)
+    parts = {"retrieve": plan.retrieve, "select": plan.select, "answer": plan.answer}
+    recipe |= {key: _deciding(recipe[key], part) for key, part in parts.items() if key in recipe}
     written = json.dumps(recipe, sort_keys=True, default=str).encode()
     return {
         "pipeline": {
@@ -150,10 +159,15 @@ def _identity(plan: PipelineRecipe, index: Index) -> dict[str, Any]:
 def _deciding(spec: Any, plan: Any) -> Any:
     """Leave out of a component what its class says that no answer depends on (`beside`).
 
-    A run goes on with another address of the same model, or with more to spend.
+    A run goes on with another address of the same model, or with more to spend. A file is named by
+    its bytes.
     """
     if isinstance(plan, tuple):
         return [_deciding(each, built) for each, built in zip(spec, plan, strict=True)]
+    if isinstance(plan, Mapping) and isinstance(spec, Mapping):
+        return {key: _deciding(each, plan.get(key)) for key, each in spec.items()}
+    if isinstance(plan, Path):
+        return _told(plan)
     if not isinstance(plan, Plan):
         return spec
     beside: frozenset[str] = getattr(plan.constructor(), "beside", frozenset())
@@ -172,29 +186,21 @@ def _calibrated(plan: PipelineRecipe) -> dict[str, Any]:
     return {"calibration": load_calibration(plan.calibration)}
 
 
-def _told(calibration: Path | None) -> dict[str, str] | None:
-    """Name a calibration by its bytes, so that its answers are not mixed with others in a run."""
-    if calibration is None:
+def _told(file: Path | None) -> dict[str, str] | None:
+    """Name a file by its bytes, so that answers of two of its states are not mixed in a run."""
+    if file is None:
         return None
     try:
-        content = calibration.read_bytes()
+        content = file.read_bytes()
     except OSError as error:
-        raise InputFileError(calibration, f"cannot be read ({error.strerror})") from error
-    return {"name": calibration.name, "sha256": hashlib.sha256(content).hexdigest()}
+        raise InputFileError(file, f"cannot be read ({error.strerror})") from error
+    return {"name": file.name, "sha256": hashlib.sha256(content).hexdigest()}
 
 
 def _calibration(spec: Mapping[str, Any], path: Path, place: Place) -> Path | None:
     """Give the file of a calibration; a relative path is from the recipe's folder."""
     given = converted(spec.get("calibration"), str | None, place.at("calibration"))
     return None if given is None else path.parent / Path(given).expanduser()
-
-
-def _retriever(spec: Any, place: Place) -> tuple[Plan, tuple[str, ...] | None]:
-    if not isinstance(spec, Mapping):
-        raise place.error(f"expected a mapping such as {{kind: channels}}, got {shown(spec)}")
-    rest = {key: value for key, value in spec.items() if key != "channels"}
-    channels = converted(spec.get("channels"), tuple[str, ...] | None, place.at("channels"))
-    return planned("retriever", rest, place, given=_GIVEN), channels
 
 
 def _answer(spec: Mapping[str, Any], place: Place) -> Any:

@@ -54,6 +54,8 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "lexical": "medrag.indexing.lexical:LexicalChannel",
         "sparse": "medrag.indexing.sparse:SparseChannel",
     },
+    "classifier": {},
+    "reranker": {},
     "retriever": {"channels": "medrag.retrieval.channels:ChannelsRetriever"},
     "selector": {"top_k": "medrag.selection.top_k:TopKSelector"},
     "answerer": {"one_pass": "medrag.answering:OnePassAnswerer"},

@@ -32,13 +32,36 @@ def guarded(question: Question, allow: Filter) -> Filter:
 
 
 def violates(hit: Hit, wanted: Filter) -> bool:
-    """Tell whether the guard of a filter keeps a hit out."""
+    """Tell whether the guard of a filter keeps a hit out.
+
+    The subject of a hit of history is the question's own; its picture and study are not.
+    """
     source = hit.passage.source
     return (
         source.study in wanted.not_studies
-        or source.subject in wanted.not_subjects
+        or (source.subject in wanted.not_subjects and not hit.history)
         or any(image.sha256 in wanted.not_images for image in hit.passage.images)
     )
+
+
+def is_history(hit: Hit, question: Question) -> bool:
+    """Tell whether a hit is what history may give: of the question's own patient, and earlier."""
+    source = hit.passage.source
+    if not question.subject or source.subject != question.subject:
+        return False
+    return bool(source.time and question.time and source.time < question.time)
+
+
+def kept_in(question: Question, hits: Sequence[Hit], wanted: Filter) -> list[Hit]:
+    """Leave out what the guard keeps out, whatever retriever brought it; ranks close up."""
+    sound = [
+        hit
+        for hit in hits
+        if not violates(hit, wanted) and (not hit.history or is_history(hit, question))
+    ]
+    if len(sound) == len(hits):
+        return list(hits)
+    return [replace(hit, rank=rank) for rank, hit in enumerate(sound, start=1)]
 
 
 def near_duplicates(question: Question, hits: Sequence[Hit]) -> tuple[Hit, ...]:

@@ -6,11 +6,12 @@ from typing import Any
 
 from medrag.answering.pictures import Found, found, restored
 from medrag.answering.timing import Clock
+from medrag.generation.usage import summed
 from medrag.identity import load_key
-from medrag.pipeline.guarding import guarded, guards, near_duplicates, violates
+from medrag.pipeline.guarding import guarded, guards, kept_in, near_duplicates, violates
 from medrag.pipeline.preparing import prepared
-from medrag.protocols import Answerer, Retriever, Selector, StreamingAnswerer
-from medrag.records import Answer, Filter, Hit, Passage, Question, Selection
+from medrag.protocols import Answerer, Retriever, Selector, StreamingAnswerer, TracedRetriever
+from medrag.records import Answer, Filter, Hit, Passage, Question, Retrieved, Selection, Usage
 from medrag.verification.abstention import apply, check, held_back
 from medrag.verification.calibrated import Calibration
 
@@ -22,12 +23,16 @@ class Selected:
     Attributes:
         excluded: hits that the guard removed.
         seconds: by stage, so far.
+        trace: how retrieval went, step by step, where the retriever tells.
+        usage: of the models that it asked; None where it asked none.
     """
 
     question: Question
     selection: Selection
     excluded: tuple[Hit, ...] = ()
     seconds: Mapping[str, float] = field(default_factory=dict, hash=False)
+    trace: tuple[Mapping[str, Any], ...] = field(default=(), hash=False)
+    usage: Usage | None = None
 
 
 class Pipeline:
@@ -154,16 +159,37 @@ class Pipeline:
         allowed = self.allow if allow is None else allow
         filters = [guarded(q, allowed) if guard else allowed for q in about or questions]
         clock = Clock()
-        rankings = self.retriever.retrieve(questions, self.k, filters)
+        found = self._retrieved(questions, filters, guard=guard)
         clock.lap("retrieve")
         excluded = self._excluded(questions, filters if guard else [], allowed)
         clock.lap("guard")
-        selections = [self.selector.select(q, r) for q, r in zip(questions, rankings, strict=True)]
+        selections = [
+            self.selector.select(question, each.hits)
+            for question, each in zip(questions, found, strict=True)
+        ]
         clock.lap("select")
         seconds = clock.shared(len(questions))
         return [
-            Selected(question, selection, excluded.get(i, ()), seconds)
-            for i, (question, selection) in enumerate(zip(questions, selections, strict=True))
+            Selected(question, selection, excluded.get(i, ()), seconds, each.trace, each.usage)
+            for i, (question, selection, each) in enumerate(
+                zip(questions, selections, found, strict=True)
+            )
+        ]
+
+    def _retrieved(
+        self, questions: Sequence[Question], filters: Sequence[Filter], *, guard: bool
+    ) -> list[Retrieved]:
+        """Retrieve, and hold every hit against the guard once more, whoever found it."""
+        if isinstance(self.retriever, TracedRetriever):
+            found = self.retriever.retrieve_traced(questions, self.k, filters)
+        else:
+            rankings = self.retriever.retrieve(questions, self.k, filters)
+            found = [Retrieved(tuple(ranking)) for ranking in rankings]
+        if not guard:
+            return found
+        return [
+            replace(each, hits=tuple(kept_in(question, each.hits, wanted)))
+            for question, each, wanted in zip(questions, found, filters, strict=True)
         ]
 
     def answer_selected(
@@ -237,6 +263,8 @@ class Pipeline:
         finished = replace(
             answer,
             excluded=each.excluded,
+            trace=(*each.trace, *answer.trace),
+            usage=summed([each.usage, answer.usage]) if each.usage else answer.usage,
             near_duplicates=near_duplicates(answer.question, answer.selection.kept),
             timings={**each.seconds, **seconds, **answer.timings},
         )
@@ -258,7 +286,7 @@ class Pipeline:
     ) -> dict[int, tuple[Hit, ...]]:
         """Find what the guard removed, by asking again without it where it could remove a hit."""
         asked = [i for i, wanted in enumerate(filters) if guards(wanted)]
-        if not asked:
+        if not asked or not getattr(self.retriever, "repeatable", True):
             return {}
         rankings = self.retriever.retrieve(
             [questions[i] for i in asked], self.k, [allowed for _ in asked]

@@ -12,6 +12,7 @@ from medrag.prompting.templates import (
     Extent,
     Template,
     full_extent,
+    n_images_of,
     sentence_ends,
     template_for,
     written,
@@ -165,7 +166,7 @@ def _left_out(
         lacks.append(Omission(0, "text", told))
     before = 0
     for marker, hit in enumerate(hits, start=1):
-        own = len(hit.passage.images)
+        own = n_images_of(hit)
         if marker > extent.n_hits:
             lacks.append(Omission(marker, "passage", "left out for want of room"))
             continue

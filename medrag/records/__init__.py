@@ -27,6 +27,7 @@ from medrag.records.answers import (
 from medrag.records.items import AnswerKind, Item
 from medrag.records.questions import Filter, Question, QuestionRegion, Turn
 from medrag.records.rankings import Embeddings, Hit, Part, ScoredRow, Selection, SparseEmbeddings
+from medrag.records.retrieved import Retrieved, Routing
 from medrag.records.sources import (
     KINDS,
     OF_ANOTHER_PATIENT,
@@ -68,6 +69,8 @@ __all__ = [
     "Question",
     "QuestionRegion",
     "Region",
+    "Retrieved",
+    "Routing",
     "ScoredRow",
     "Selection",
     "Skipped",

@@ -57,13 +57,24 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A retrieved passage. `parts`: rank and score in each channel that found it."""
+    """A retrieved passage.
+
+    Attributes:
+        query: the text that found it.
+        parts: rank and score in each channel, or reranker, that found it.
+        summary: what a model wrote of it for the question; shown in place of its text and images,
+            while claims are still held against the passage itself.
+        history: whether it is of an earlier study of the question's own patient, and was looked
+            for as such; the guard then asks for just that.
+    """
 
     passage: Passage
     score: float
     rank: int
     query: str = ""
     parts: Mapping[str, Part] = field(default_factory=dict, hash=False)
+    summary: str = ""
+    history: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from medrag.cli.ask import check_names
 from medrag.cli.evaluate.options import AsJson, Data, Seed, Split, Subset
+from medrag.cli.naming import Indexes, asked_indexes
 from medrag.cli.output import message, number, show, show_json
 from medrag.cli.progress import Bars
 
@@ -34,9 +35,7 @@ def run(
     benchmark: Annotated[str, typer.Argument(help="A benchmark, or the YAML file of its card.")],
     data: Data,
     out: Annotated[Path, typer.Option(help="The folder of the run; an unfinished one goes on.")],
-    index: Annotated[
-        str | None, typer.Option(help="The index to ask, instead of the pipeline's own.")
-    ] = None,
+    index: Indexes = None,
     split: Split = "test",
     arm: Annotated[
         list[str] | None,
@@ -66,10 +65,12 @@ def run(
     from medrag.evaluation.run import run_benchmark
 
     _check_out(out, data)
-    settings = ({} if k is None else {"k": k}) | ({"guard": False} if no_guard else {})
+    settings: dict[str, Any] = ({} if k is None else {"k": k}) | (
+        {"guard": False} if no_guard else {}
+    )
     pictures = out / "extracted"
     read_card(benchmark)
-    built = load_pipeline(pipeline, index=index, **settings)
+    built = load_pipeline(pipeline, **asked_indexes(index), **settings)
     asked = load_benchmark(
         benchmark, data, split=split, subset=subset, limit=limit, extracted=pictures
     )

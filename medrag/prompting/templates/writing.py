@@ -88,7 +88,7 @@ def template_for(question: Question, named: str | None) -> Template:
 
 def full_extent(question: Question, hits: Sequence[Hit]) -> Extent:
     """Say how much there is to show."""
-    n_images = sum(len(hit.passage.images) for hit in hits)
+    n_images = sum(n_images_of(hit) for hit in hits)
     return Extent(len(hits), n_images, n_turns=len(question.history))
 
 
@@ -100,7 +100,7 @@ def written(question: Question, hits: Sequence[Hit], template: Template, extent:
     for marker, hit in enumerate(shown, start=1):
         cut = extent.n_sentences if marker == len(shown) else None
         parts += _evidence_parts(question, marker, hit, n_images=images, n_sentences=cut)
-        images = max(0, images - len(hit.passage.images))
+        images = max(0, images - n_images_of(hit))
     if any(_whose(question, hit.passage) == "of another patient" for hit in shown):
         parts.append(template.other_patient)
     parts += _pictures(question, template)
@@ -108,6 +108,11 @@ def written(question: Question, hits: Sequence[Hit], template: Template, extent:
     forms = template.answer if shown else template.answer_without_evidence
     parts.append(forms[_form(question, hits)])
     return Prompt(question, shown, joined_parts(parts), label(template), extent.pixels)
+
+
+def n_images_of(hit: Hit) -> int:
+    """Count the pictures that a hit brings: none where a model's summary stands in its place."""
+    return 0 if hit.summary else len(hit.passage.images)
 
 
 def source_line(passage: Passage) -> str:
@@ -134,6 +139,8 @@ def _evidence_parts(
 ) -> Parts:
     """Write a hit: its marker, its words between fences, and its pictures with the marker."""
     passage = hit.passage
+    if hit.summary:
+        return [_summary(question, marker, hit)]
     shown = passage.images[:n_images]
     heading = " ".join(filter(None, (f"[{marker}]", _heading(question, passage))))
     words = [_source(passage), _text(passage, n_sentences), _caption(passage)]
@@ -148,6 +155,12 @@ def _evidence_parts(
         told = f"Image [{marker}]" if n == 1 else f"{hidden} of the {n} images [{marker}]"
         parts.append(f"{told}: not shown.")
     return parts
+
+
+def _summary(question: Question, marker: int, hit: Hit) -> str:
+    """Write what a model made of a hit, in place of its words and pictures."""
+    heading = " ".join(filter(None, (f"[{marker}]", _heading(question, hit.passage))))
+    return f"{heading}, in summary\n<<<\n{_source(hit.passage)}\n{fenced(hit.summary)}\n>>>"
 
 
 def _heading(question: Question, passage: Passage) -> str:
