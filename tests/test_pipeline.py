@@ -268,3 +268,19 @@ def test_regions_keep_to_their_picture_where_a_scan_stands_before_it(tmp_path: P
     assert slices == [0, 2, 3, 5, 6, 8, 9, 11, None]
     with pytest.raises(MedragError, match="give the slice as the image"):
         prepared([replace(question, regions=(QuestionRegion(0, box=(0, 0, 9, 9)),))], KEY)
+
+
+class Leaking(Shelf):
+    """A retriever that forgets the filter."""
+
+    def retrieve(
+        self, questions: Sequence[Question], k: int, filters: Sequence[Filter]
+    ) -> list[list[Hit]]:
+        return super().retrieve(questions, k, [Filter()] * len(filters))
+
+
+def test_what_a_careless_retriever_brings_does_not_pass_the_guard() -> None:
+    own, other = report("own", subject="p1"), report("other", subject="p2")
+    asked = Question(text="Is there a fracture?", subject="p1", study="now")
+    answer = pipeline(Leaking(own, other)).answer(asked)
+    assert [(hit.rank, hit.passage.id) for hit in answer.selection.kept] == [(1, "other")]
