@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from medrag.cli import ask, check, demo, evaluate, index, models
+from medrag.cli import ask, check, concepts, demo, evaluate, index, models
 from medrag.cli.output import message, prepare_streams
 from medrag.errors import MedragError, is_panic
 
@@ -100,6 +100,7 @@ app.add_typer(index.app, name="index")
 app.command("search")(ask.search)
 app.command("ask")(ask.ask)
 app.add_typer(evaluate.app, name="eval")
+app.add_typer(concepts.app, name="concepts")
 app.command("models")(models.models)
 app.command("check")(check.check)
 app.command("doctor")(check.doctor)

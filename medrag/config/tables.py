@@ -56,7 +56,10 @@ TABLES: Mapping[str, Mapping[str, str]] = {
     },
     "classifier": {},
     "reranker": {},
-    "retriever": {"channels": "medrag.retrieval.channels:ChannelsRetriever"},
+    "retriever": {
+        "channels": "medrag.retrieval.channels:ChannelsRetriever",
+        "concepts": "medrag.concepts.retriever:ConceptsRetriever",
+    },
     "selector": {"top_k": "medrag.selection.top_k:TopKSelector"},
     "answerer": {"one_pass": "medrag.answering:OnePassAnswerer"},
     "generator": {

@@ -1,0 +1,179 @@
+"""From a picture's vector to the probability of each concept."""
+
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from medrag.concepts.book import Concept
+from medrag.encoding.heads.linear import fitted
+from medrag.encoding.heads.logits import sigmoid
+from medrag.encoding.rows import Rows, means, unit
+from medrag.errors import InputFileError, RecipeError
+from medrag.indexing.durable import replacing
+from medrag.protocols import Encoder
+from medrag.records import Question
+
+_FORMAT = 1
+_ARRAYS = ("format", "questions", "weights", "bias", "accuracy", "encoder")
+# Pictures of each answer that are kept aside: a tenth, and 50 at most; with fewer than 10 the
+# concept is left out.
+_SHARE, _MOST, _LEAST = 0.1, 50, 10
+
+
+@dataclass(frozen=True, slots=True)
+class ConceptHeads:
+    """One logistic regression for each concept, on unit vectors of one encoder.
+
+    Attributes:
+        questions: of the concepts that could be fitted.
+        weights: (n_concepts, d).
+        bias: (n_concepts,).
+        accuracy: (n_concepts,), mean of both answers' on pictures kept aside.
+        encoder: its name.
+    """
+
+    questions: tuple[str, ...]
+    weights: NDArray[np.float64]
+    bias: NDArray[np.float64]
+    accuracy: NDArray[np.float64]
+    encoder: str
+
+    def probabilities(self, vectors: Rows) -> NDArray[np.float64]:
+        """Give (n, n_concepts) for (n, d) vectors of the same encoder."""
+        return sigmoid(unit(vectors).astype(np.float64) @ self.weights.T + self.bias)
+
+    def save(self, path: Path) -> None:
+        """Write an .npz file of plain arrays; it is whole or untouched."""
+        with replacing(path) as stream:
+            np.savez(
+                stream,
+                format=np.array(_FORMAT),
+                questions=np.array(self.questions),
+                weights=self.weights,
+                bias=self.bias,
+                accuracy=self.accuracy,
+                encoder=np.array(self.encoder),
+            )
+
+    @classmethod
+    def load(cls, path: Path, *, encoder: str) -> "ConceptHeads":
+        """Read what `save` wrote; no code in the file is run.
+
+        Raises:
+            InputFileError: if the file is none of these.
+            RecipeError: if they were fitted on vectors of another encoder.
+        """
+        try:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+                told = {key: stored[key] for key in _ARRAYS}
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise InputFileError(path, f"holds no heads of concepts: {error}") from error
+        if int(told.pop("format")) != _FORMAT:
+            raise InputFileError(path, "was saved by another release of medrag; fit it again")
+        name = str(told.pop("encoder"))
+        if name != encoder:
+            raise RecipeError(f"{path} was fitted on vectors of {name!r}, not of {encoder!r}")
+        questions = tuple(str(each) for each in told.pop("questions"))
+        n = len(questions)
+        if told["weights"].ndim != 2 or {len(each) for each in told.values()} != {n}:
+            raise InputFileError(path, f"its arrays do not fit its {n} concepts; fit it again")
+        return cls(questions=questions, encoder=name, **told)
+
+
+def fit_heads(
+    vectors: Rows,
+    labels: NDArray[np.float64],
+    concepts: Sequence[Concept],
+    *,
+    encoder: str,
+    seed: int = 0,
+    l2: float = 1.0,
+) -> ConceptHeads:
+    """Fit a head for each concept with enough pictures of both answers.
+
+    Args:
+        vectors: (n, d) of pictures.
+        labels: (n, n_concepts): 1 yes, 0 no, nan not known.
+        concepts: in the order of the columns.
+        encoder: name of what gave the vectors.
+        seed: of which pictures are kept aside to tell the accuracy.
+
+    Raises:
+        ValueError: if shapes differ, or no concept has enough pictures.
+
+    Source:
+        KnoBo, arXiv 2405.14839: balanced logistic regressions on unit vectors; a tenth of each
+        answer, 50 at most and 10 at least, kept aside.
+    """
+    if labels.shape != (len(vectors), len(concepts)):
+        raise ValueError(
+            f"labels of shape {labels.shape} do not fit {len(vectors)} vectors and "
+            f"{len(concepts)} concepts"
+        )
+    wide = unit(vectors)
+    draw = np.random.default_rng(seed)
+    made = []
+    for column, concept in enumerate(concepts):
+        yes, no = (np.flatnonzero(labels[:, column] == answer) for answer in (1, 0))
+        aside = [min(int(len(rows) * _SHARE), _MOST) for rows in (yes, no)]
+        if min(aside) < _LEAST:
+            continue
+        rows, tests = [], []
+        # Equally many of both answers: the more frequent one is cut at random.
+        each = min(len(yes) - aside[0], len(no) - aside[1])
+        for found, kept in zip((yes, no), aside, strict=True):
+            order = draw.permutation(found)
+            tests.append(order[:kept])
+            rows.append(order[kept:][:each])
+        chosen = np.concatenate(rows)
+        told = ["yes"] * len(rows[0]) + ["no"] * len(rows[1])
+        head = fitted(wide[chosen], told, encoder=encoder, l2=l2, balanced=True, standardise=False)
+        # Of two classes in order, the second ("yes") less the first.
+        weights, bias = head.weights[1] - head.weights[0], head.bias[1] - head.bias[0]
+        right = [
+            ((wide[test] @ weights + bias > 0) == answer).mean()
+            for test, answer in zip(tests, (True, False), strict=True)
+        ]
+        made.append((concept.question, weights, bias, float(np.mean(right))))
+    if not made:
+        raise ValueError(
+            f"no concept has {_LEAST * 10} pictures of yes and as many of no; label more pictures"
+        )
+    questions, weights_, biases, accuracies = zip(*made, strict=True)
+    return ConceptHeads(
+        questions, np.array(weights_), np.array(biases), np.array(accuracies), encoder
+    )
+
+
+def contrasted(
+    vectors: Rows, concepts: Sequence[Concept], encoder: Encoder, *, scale: float = 100.0
+) -> NDArray[np.float64]:
+    """Score concepts without labels: each statement against its denial, by an image-text encoder.
+
+    Args:
+        vectors: (n, d) of pictures, of the same encoder.
+        scale: of the cosines before the softmax of the two.
+
+    Returns:
+        (n, n_concepts) in [0, 1]. No calibrated probability: an order, and a sign about 0.5.
+
+    Source:
+        Tiu et al., Nature Biomedical Engineering 6, 2022 (positive and negative prompts).
+    """
+    sides = [
+        means(
+            encoder.encode_questions([Question(text=text) for text in texts], "text"),
+            normalised=True,
+        ).values
+        for texts in (
+            [each.statement or each.question for each in concepts],
+            [each.denial or f"no: {each.question}" for each in concepts],
+        )
+    ]
+    pictures = unit(vectors).astype(np.float64)
+    yes, no = (pictures @ unit(side).astype(np.float64).T for side in sides)
+    return sigmoid(scale * (yes - no))
