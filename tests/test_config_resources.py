@@ -10,6 +10,7 @@ from medrag.config.components import planned
 from medrag.config.pipelines import planned_pipeline
 from medrag.config.place import Place
 from medrag.config.resources import named_indexes
+from medrag.config.swapping import generator_spec, with_generator
 from medrag.errors import RecipeError
 from medrag.protocols import Channel, Library, Retriever, VectorChannel
 from medrag.records import Filter, Hit, Question, Retrieved, Usage
@@ -193,3 +194,39 @@ def test_an_answer_tells_how_its_evidence_was_found(index: Index, tmp_path: Path
     assert answer.usage.cost is None  # the extractive reader does not tell what it took
     # A retriever that must not be asked twice was asked once, though the guard has work to do.
     assert made.retriever.n_asked == 1  # type: ignore[attr-defined]
+
+
+def test_one_generator_stands_in_for_all_of_a_recipe() -> None:
+    inner = {"kind": "with_tools", "generator": {"kind": "local", "model": "m"}, "tools": []}
+    spec = {
+        "retrieve": {"kind": "asking", "generator": {"kind": "remote", "url": "u", "model": "m"}},
+        "answer": {"kind": "one_pass", "generator": inner, "verifier": {"kind": "lexical"}},
+    }
+    told = with_generator(spec, {"kind": "cases"})
+    assert told == {
+        "retrieve": {"kind": "asking", "generator": {"kind": "cases"}},
+        "answer": {
+            "kind": "one_pass",
+            "generator": {**inner, "generator": {"kind": "cases"}},
+            "verifier": {"kind": "lexical"},
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("extractive", {"kind": "extractive"}),
+        ("medgemma-4b", {"kind": "local", "model": "medgemma-4b"}),
+        ("{kind: remote, url: u, model: m}", {"kind": "remote", "url": "u", "model": "m"}),
+    ],
+)
+def test_a_generator_is_named_by_kind_model_or_mapping(said: str, meant: dict[str, str]) -> None:
+    assert generator_spec(said) == meant
+
+
+def test_a_recipe_with_a_model_is_asked_without_one(index: Index) -> None:
+    answer = load_pipeline("local", index=index, generator="extractive").answer(
+        Question(text="What blunts the angle?")
+    )
+    assert answer.model == "extractive"

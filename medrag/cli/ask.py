@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from medrag.cli.hearing import WHISPER, Audio, Speech, asked_text
-from medrag.cli.naming import Indexes, asked_indexes
+from medrag.cli.naming import GeneratorOption, Indexes, asked_indexes
 from medrag.cli.output import line, message, number, shortened, show, show_json, table, typed
 from medrag.cli.pointing import Boxes, Masks, Names, Points, check_pointing, typed_regions
 from medrag.errors import MedragError
@@ -122,6 +122,7 @@ def ask(
     audio: Audio = None,
     speech: Speech = WHISPER,
     index: Indexes = None,
+    generator: GeneratorOption = None,
     option: Options = None,
     subject: Subject = None,
     study: Study = None,
@@ -148,7 +149,7 @@ def ask(
     settings: dict[str, Any] = ({} if k is None else {"k": k}) | (
         {"guard": False} if no_guard else {}
     )
-    built = load_pipeline(pipeline, **asked_indexes(index), **settings)
+    built = load_pipeline(pipeline, **asked_indexes(index), generator=generator, **settings)
     if template is not None:
         _use_template(built, template)
     allow = _filter(built.index, kind, domain, corpus)

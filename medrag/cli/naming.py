@@ -14,6 +14,16 @@ Indexes = Annotated[
     ),
 ]
 
+GeneratorOption = Annotated[
+    str | None,
+    typer.Option(
+        "--generator",
+        metavar="<str>",
+        help="In the place of every generator of the pipeline: a kind, a model to load here, or a "
+        "YAML mapping such as {kind: remote, url: ..., model: ...}.",
+    ),
+]
+
 
 def asked_indexes(given: list[str] | None) -> dict[str, Any]:
     """Give the keywords `index` and `indexes` of `load_pipeline`.

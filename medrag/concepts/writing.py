@@ -141,8 +141,9 @@ def own_sentence(given: str, passage: Passage) -> str | None:
     wanted = _words(given)
     if not wanted:
         return None
-    spans = sentences(passage.text, "en")
-    own = [passage.text[start:end].strip() for start, end in spans]
+    # A line of a file may end within a sentence.
+    text = " ".join(passage.text.split())
+    own = [text[start:end].strip() for start, end in sentences(text, "en")]
     best = max(own, key=lambda each: _shared(wanted, each), default="")
     return best if _shared(wanted, best) >= _COPIED else None
 

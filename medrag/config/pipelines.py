@@ -14,6 +14,7 @@ from medrag.config.lookup import found
 from medrag.config.place import Place, shown, unknown
 from medrag.config.reading import read_mapping
 from medrag.config.resources import named_indexes
+from medrag.config.swapping import generator_spec, with_generator
 from medrag.config.values import converted
 from medrag.errors import InputFileError, RecipeError
 from medrag.records import KINDS, Filter
@@ -47,6 +48,7 @@ def load_pipeline(
     *,
     index: Index | str | Path | None = None,
     indexes: Mapping[str, Index | str | Path] | None = None,
+    generator: Mapping[str, Any] | str | None = None,
     **options: Any,
 ) -> "Pipeline":
     """Put a pipeline together.
@@ -56,13 +58,15 @@ def load_pipeline(
         index: an open index, its name or its folder; needed where the recipe names none.
         indexes: what to open instead of the indexes that retrievers of the recipe name, by these
             names.
+        generator: in the place of every generator of the recipe: as a recipe has it, a kind, or a
+            model to load in this process.
         options: keywords of `Pipeline` that replace the recipe's, such as k and guard.
 
     Raises:
         RecipeError: if the recipe says something that cannot be built, or no index is named.
         IndexFormatError: if the index cannot be opened.
     """
-    plan = read_pipeline_recipe(recipe)
+    plan = read_pipeline_recipe(recipe, generator=generator)
     named = dict.fromkeys(named_indexes((plan.retrieve, plan.select, plan.answer)))
     for name in indexes or {}:
         if name not in named:
@@ -81,14 +85,20 @@ def _opened(index: Index | str | Path) -> Index:
     return index if isinstance(index, Index) else open_index(index)
 
 
-def read_pipeline_recipe(name: str | Path) -> PipelineRecipe:
-    """Find, read and check a pipeline recipe.
+def read_pipeline_recipe(
+    name: str | Path, *, generator: Mapping[str, Any] | str | None = None
+) -> PipelineRecipe:
+    """Find, read and check a pipeline recipe; `generator` as for `load_pipeline`.
 
     Raises:
         RecipeError: if there is no such recipe, or it says something that cannot be built.
     """
     path = found("pipelines", name)
-    return planned_pipeline(read_mapping(path), path)
+    spec: Mapping[str, Any] = read_mapping(path)
+    if generator is not None:
+        told = generator_spec(generator) if isinstance(generator, str) else generator
+        spec = with_generator(spec, told)
+    return planned_pipeline(spec, path)
 
 
 def planned_pipeline(spec: Mapping[str, Any], path: Path) -> PipelineRecipe:

@@ -12,7 +12,7 @@ import typer
 
 from medrag.cli.ask import check_names
 from medrag.cli.evaluate.options import AsJson, Data, Seed, Split, Subset
-from medrag.cli.naming import Indexes, asked_indexes
+from medrag.cli.naming import GeneratorOption, Indexes, asked_indexes
 from medrag.cli.output import message, number, show, show_json
 from medrag.cli.progress import Bars
 
@@ -36,6 +36,7 @@ def run(
     data: Data,
     out: Annotated[Path, typer.Option(help="The folder of the run; an unfinished one goes on.")],
     index: Indexes = None,
+    generator: GeneratorOption = None,
     split: Split = "test",
     arm: Annotated[
         list[str] | None,
@@ -70,7 +71,7 @@ def run(
     )
     pictures = out / "extracted"
     read_card(benchmark)
-    built = load_pipeline(pipeline, **asked_indexes(index), **settings)
+    built = load_pipeline(pipeline, **asked_indexes(index), generator=generator, **settings)
     asked = load_benchmark(
         benchmark, data, split=split, subset=subset, limit=limit, extracted=pictures
     )
