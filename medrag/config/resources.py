@@ -51,7 +51,8 @@ class ChannelNames:
         for position, name in enumerate(self.names or ()):
             if name not in index.channels:
                 place = self.place if self.single else self.place.at(position)
-                raise place.error(unknown(f"channel of {index.name}", name, index.channels))
+                told = unknown(f"channel of {index.name}", name, index.channels)
+                raise place.error(f"{told}; add one: {_added(index.name, name)}")
         if self.single:
             (name,) = self.names or ("",)
             return index.channels[name]
@@ -92,6 +93,12 @@ def named_indexes(plan: Any) -> Iterator[str]:
         if plan.index is not None:
             yield plan.index
         yield from named_indexes(plan.arguments)
+
+
+def _added(index: str, channel: str) -> str:
+    """Say which command gives an index a channel of a name."""
+    model = "" if channel in ("lexical", "graph", "image") else "=MODEL"
+    return f"medrag index build {index} --channel {channel}{model}"
 
 
 def _is_channels(annotation: Any) -> bool:
