@@ -27,6 +27,7 @@ from medrag.ingestion.columns import (
 from medrag.ingestion.decoding import decode, is_binary
 from medrag.ingestion.image import SUFFIXES
 from medrag.ingestion.llama_index import NODES
+from medrag.ingestion.published import format_of
 from medrag.ingestion.sources import source_of
 from medrag.records import Corpus, Skipped
 
@@ -47,6 +48,11 @@ _TURTLE = re.compile(r"^\s*(@prefix|@base|prefix)\s", re.IGNORECASE | re.MULTILI
 _N_TRIPLE = re.compile(r"\s*(<[^<>\s]+>|_:\w+)\s+<[^<>\s]+>\s+(<[^<>\s]+>|_:\w+|\").*\.\s*$")
 _KEY = re.compile(r'[\s,]*("(?:[^"\\]|\\.)*")\s*:\s*')
 _OBO = re.compile(r"(?:\s|!.*\n)*(format-version:|\[Term\])")
+_RADGRAPH = re.compile(
+    r'"label"\s*:\s*"(?:OBS-(?:DP|U|DA)|ANAT-DP|CHAN-\w+|(?:Observation|Anatomy)::[^"]+)"'
+)
+# The references of MMed-RAG and RULE, in both spellings, and those of TemMed-Bench.
+_CONTEXTS = {"reference_reports", "reference_report", "reference_condition_changes_reports"}
 _ASK_CARD = "to read it, say what it is in a corpus card (kind and columns)"
 
 
@@ -56,7 +62,7 @@ class Detected:
 
     Attributes:
         kind: "textbook", "text", "jats", "report", "image", "captions", "dicom", "nifti", "case",
-            "graph", "nodes" or "beir"; None where no ingestor fits.
+            "graph", "radgraph", "published", "nodes" or "beir"; None where no ingestor fits.
         reason: what was seen; for None also what to do about it.
         code: of `medrag.ingestion.reasons`; where the kind is known, "".
     """
@@ -193,6 +199,8 @@ def _json(path: Path, text: str) -> Detected | None:
     lined = path.suffix.lower() in (".jsonl", ".ndjson")
     if not lined and (not start.startswith(("{", "[")) or path.suffix.lower() in (".md", ".txt")):
         return None
+    if '"entities"' in start and _RADGRAPH.search(start):
+        return Detected("radgraph", "entities and relations of RadGraph")
     if names := _names_of_lines(start):
         return _by_columns(path, names, "JSON lines")
     if start.startswith("[") and (names := _names_of_first(start[1:].lstrip())):
@@ -258,6 +266,8 @@ def _by_columns(path: Path, names: Sequence[str], shape: str) -> Detected:
     folded = [plain(name) for name in names]
     if path.name.lower().endswith(NODES) and {"node_id", "text"} <= set(names):
         return Detected("nodes", f"nodes of LlamaIndex ({shape})")
+    if published := _published(names, shape):
+        return published
     if {"query_id", "corpus_id"} <= set(folded):
         return _unknown("relevance judgements (BEIR qrels), read by `medrag eval`", "side_file")
     if gold := [name for name in names if plain(name).startswith("gold")]:
@@ -280,6 +290,25 @@ def _by_columns(path: Path, names: Sequence[str], shape: str) -> Detected:
     if kind is None:
         return _unknown(f"{shape} whose columns say no kind ({seen}{more}); {_ASK_CARD}")
     return Detected(kind, f"{shape} with the columns {seen}{more}")
+
+
+def _published(names: Sequence[str], shape: str) -> Detected | None:
+    """Tell the files of published systems: what they retrieve from, and what they are asked."""
+    held, folded = set(names), {plain(name) for name in names}
+    if "triplets" in folded and {"img_id", "img_path", "study_id"} & folded:
+        return Detected("radgraph", f"triplets of pictures ({shape})")
+    if references := held & _CONTEXTS:
+        return _unknown(
+            f"questions with the contexts that a system found ({min(references)}): indexing them "
+            "would give their answers away; the retriever 'found' brings these contexts; "
+            f"{_ASK_CARD}",
+            "side_file",
+        )
+    asked = {"cur_image_path", "content_type"} <= held and "cur_report" not in held
+    if asked or "VQA_Final" in held:
+        return _unknown("questions about two images, read by `medrag eval`", "side_file")
+    form = format_of(names)
+    return Detected("published", f"reports as {form} has them ({shape})") if form else None
 
 
 def _kind_of_columns(names: Sequence[str]) -> str | None:

@@ -10,12 +10,12 @@ from medrag.identity import pseudonym
 from medrag.images import identified, spread
 from medrag.images.dicom import has_pixels, n_frames, per_frame, read_dataset, shown
 from medrag.images.limits import decoding
+from medrag.images.modalities import MODALITIES
 from medrag.ingestion.image import left_out, picture_passage
 from medrag.ingestion.modalities import (
     BURNT_IN_CLASSES,
     BURNT_IN_MODALITIES,
     IN_PATHS,
-    MODALITIES,
     VIEWS,
 )
 from medrag.ingestion.sources import file_sha256, source_of

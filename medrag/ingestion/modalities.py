@@ -1,54 +1,6 @@
-"""What DICOM codes mean, and which of its tags tell who a patient is."""
+"""What DICOM codes of a view mean, and which of its tags tell who a patient is."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-
-
-@dataclass(frozen=True, slots=True)
-class Modality:
-    """A modality in words, and the domain of medicine that reads it (None: any)."""
-
-    name: str
-    domain: str | None
-
-
-_RADIOLOGY, _EYE, _TISSUE = "radiology", "ophthalmology", "pathology"
-
-# Code of (0008,0060) to meaning. Source: DICOM PS3.3, C.7.3.1.1.1; the domains are ours.
-MODALITIES: Mapping[str, Modality] = {
-    "BMD": Modality("bone densitometry", _RADIOLOGY),
-    "CR": Modality("radiograph", _RADIOLOGY),
-    "CT": Modality("computed tomography", _RADIOLOGY),
-    "DX": Modality("radiograph", _RADIOLOGY),
-    "IO": Modality("intra-oral radiograph", _RADIOLOGY),
-    "MG": Modality("mammogram", _RADIOLOGY),
-    "MR": Modality("magnetic resonance image", _RADIOLOGY),
-    "NM": Modality("nuclear medicine image", _RADIOLOGY),
-    "PT": Modality("positron emission tomography", _RADIOLOGY),
-    "PX": Modality("panoramic radiograph", _RADIOLOGY),
-    "RF": Modality("fluoroscopy", _RADIOLOGY),
-    "RG": Modality("radiograph", _RADIOLOGY),
-    "RTIMAGE": Modality("radiotherapy image", _RADIOLOGY),
-    "US": Modality("ultrasound", _RADIOLOGY),
-    "BDUS": Modality("bone ultrasound", _RADIOLOGY),
-    "IVUS": Modality("intravascular ultrasound", _RADIOLOGY),
-    "XA": Modality("angiography", _RADIOLOGY),
-    "SM": Modality("slide microscopy", _TISSUE),
-    "GM": Modality("microscopy", _TISSUE),
-    "OAM": Modality("ophthalmic axial measurement", _EYE),
-    "OCT": Modality("optical coherence tomography", None),
-    "OP": Modality("ophthalmic photograph", _EYE),
-    "OPM": Modality("ophthalmic map", _EYE),
-    "OPT": Modality("ophthalmic tomography", _EYE),
-    "OPTBSV": Modality("ophthalmic tomography", _EYE),
-    "OPTENF": Modality("ophthalmic tomography", _EYE),
-    "OPV": Modality("visual field", _EYE),
-    "DMS": Modality("dermoscopy", "dermatology"),
-    "ES": Modality("endoscopy", "endoscopy"),
-    "XC": Modality("photograph", None),
-    "SC": Modality("secondary capture", None),
-    "OT": Modality("medical image", None),
-}
 
 # Values of (0018,5101) that a reader may not know. Source: DICOM PS3.3, C.8.7.1 and C.8.11.
 VIEWS: Mapping[str, str] = {

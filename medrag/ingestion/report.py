@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from medrag.images.modalities import MODALITIES
 from medrag.ingestion.columns import (
     REPORT_COLUMNS,
     REPORT_SECTIONS,
@@ -20,7 +21,6 @@ from medrag.ingestion.lines import (
     text_of,
     texts_of,
 )
-from medrag.ingestion.modalities import MODALITIES
 from medrag.ingestion.pictures import Pictures
 from medrag.ingestion.recordsources import record_source
 from medrag.ingestion.reportsections import split_report, written

@@ -7,7 +7,8 @@ Conventions that hold for every record:
 - A path in a stored record is relative to the root of its corpus and written with "/"; a path in a
   question is absolute. `medrag.images.resolved` turns the first into the second.
 - A subject or a study is never the identifier of a file, but its keyed hash (`medrag.identity`).
-- A time is an ISO 8601 text, so that comparing texts compares times.
+- A time is an ISO 8601 text, so that comparing texts orders times; of two that are written more or
+  less exactly, `medrag.records.times.earlier` tells whether one is certainly before the other.
 - A score is higher when better; a rank counts from 1; None means absent.
 """
 
@@ -40,6 +41,7 @@ from medrag.records.sources import (
     Region,
     Skipped,
     Source,
+    is_of_a_patient,
     passage_id,
 )
 
@@ -80,5 +82,6 @@ __all__ = [
     "ToolResult",
     "Turn",
     "Usage",
+    "is_of_a_patient",
     "passage_id",
 ]

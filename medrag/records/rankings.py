@@ -62,8 +62,9 @@ class Hit:
     Attributes:
         query: the text that found it.
         parts: rank and score in each channel, or reranker, that found it.
-        summary: what a model wrote of it for the question; shown in place of its text and images,
-            while claims are still held against the passage itself.
+        summary: what a model wrote of it for the question, or, of history, its sentences that
+            count; shown in place of its text and images, while claims are still held against the
+            passage itself.
         history: whether it is of an earlier study of the question's own patient, and was looked
             for as such; the guard then asks for just that.
     """

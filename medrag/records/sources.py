@@ -99,9 +99,11 @@ class Passage:
     search that stand outside the text (section path, document title); "doc_id", the name of the
     document in a file of many (a BEIR `_id`, a module), to which retrieval measures are pooled.
     figure: "number", "caption", "mentions". table: "caption", "rows". report: "sections" (name to
-    text), "view", "image_paths". case: "question", "answer", "options", "answer_type", "split".
+    text), "view", "image_paths", and "regions" (part of the body to its sentences) where tagged.
+    case: "question", "answer", "options", "answer_type", "split".
     term: "id", "name", "synonyms", "definition", "xrefs", "parents". fact: "head", "relation",
-    "tail", "head_id", "tail_id".
+    "tail", "head_id", "tail_id", of a report also "head_status", "tail_status", "polarity"; as
+    retrieved also "support", the studies that say it.
     """
 
     id: str
@@ -110,6 +112,12 @@ class Passage:
     source: Source
     images: tuple[ImageRef, ...] = ()
     fields: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+
+def is_of_a_patient(passage: Passage) -> bool:
+    """Tell whether a passage says something of one patient: a record, or a fact of a report."""
+    of_a_report = passage.kind == "fact" and passage.source.study is not None
+    return passage.kind in OF_ANOTHER_PATIENT or of_a_report
 
 
 def passage_id(

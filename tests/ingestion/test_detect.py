@@ -16,7 +16,7 @@ from medrag.records import Corpus
 
 INGESTED = {
     "textbook", "text", "jats", "report", "image", "captions", "dicom", "nifti", "case", "graph",
-    "beir",
+    "beir", "published", "radgraph",
 }  # fmt: skip
 
 

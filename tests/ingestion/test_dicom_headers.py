@@ -11,7 +11,8 @@ from pydicom.dataset import Dataset
 from medrag.errors import InputFileError
 from medrag.identity import pseudonym
 from medrag.images import asked_parts
-from medrag.ingestion.modalities import IDENTIFYING, MODALITIES
+from medrag.images.modalities import MODALITIES
+from medrag.ingestion.modalities import IDENTIFYING
 from medrag.records import ImageRef, Skipped
 from tests.ingestion.dicom_files import (
     CR,
