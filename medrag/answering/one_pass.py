@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import get_args
+from typing import Literal, get_args
 from uuid import UUID, uuid5
 
 from medrag.answering.outcomes import drawn, outcomes, trouble
@@ -20,6 +20,8 @@ from medrag.verification.confidence import signals
 from medrag.verification.revising import Unsupported, failed, redo_prompt, removed
 
 _NAMESPACE = UUID("6d656472-6167-5a00-8000-000000000002")
+NoEvidence = Literal["answer", "abstain"]
+_DECLINED = Generation("No evidence found in this library.", confidence=0.0, abstained=True)
 # The share of a claim's words, by weight, that a sentence must have to lend it its marker.
 _LEAST = 0.6
 # A place in a picture, which must not be read as markers.
@@ -54,6 +56,8 @@ class OnePassAnswerer:
             what did not hold, and then takes out what still does not.
         samples: further texts to draw for each prompt; how far they agree is a signal of
             confidence.
+        no_evidence: what becomes of a question for which nothing was selected: "answer" asks the
+            generator all the same; "abstain" does not.
 
     Raises:
         ValueError: if a setting is out of range, needs a verifier that is not there, or asks for
@@ -70,7 +74,10 @@ class OnePassAnswerer:
         attach: bool = True,
         unsupported: Unsupported = "flag",
         samples: int = 0,
+        no_evidence: NoEvidence = "answer",
     ) -> None:
+        if no_evidence not in get_args(NoEvidence):
+            raise ValueError(f"no_evidence must be answer or abstain, got {no_evidence!r}")
         if unsupported not in get_args(Unsupported):
             raise ValueError(f"unsupported must be flag, remove or redo, got {unsupported!r}")
         if unsupported != "flag" and verifier is None:
@@ -87,6 +94,7 @@ class OnePassAnswerer:
         self.attach = attach and bool(getattr(generator, "looks", True))
         self.unsupported = unsupported
         self.samples = samples
+        self.no_evidence = no_evidence
 
     def answer(
         self, questions: Sequence[Question], selections: Sequence[Selection]
@@ -110,10 +118,19 @@ class OnePassAnswerer:
         prompts = [self._fitted(q, s) for q, s in zip(questions, selections, strict=True)]
         clock.lap("prompt")
         made = iter(
-            outcomes(self.generator, [each.prompt for each in prompts if isinstance(each, Fitted)])
+            outcomes(
+                self.generator,
+                [
+                    each.prompt
+                    for each, s in zip(prompts, selections, strict=True)
+                    if isinstance(each, Fitted) and not self._declines(s)
+                ],
+            )
         )
         drafts = [
-            _Draft(q, s, each, next(made)) if isinstance(each, Fitted) else _Draft(q, s, None, each)
+            _Draft(q, s, each, _DECLINED if self._declines(s) else next(made))
+            if isinstance(each, Fitted)
+            else _Draft(q, s, None, each)
             for q, s, each in zip(questions, selections, prompts, strict=True)
         ]
         drafts = self._sampled(drafts)
@@ -133,12 +150,18 @@ class OnePassAnswerer:
         clock.lap("prompt")
         if isinstance(fitted, Exception):
             draft = _Draft(question, selection, None, fitted)
+        elif self._declines(selection):
+            tell(_DECLINED.text)
+            draft = _Draft(question, selection, fitted, _DECLINED)
         else:
             draft = _Draft(question, selection, fitted, self._told(fitted.prompt, tell))
         drafts = self._sampled([draft])
         clock.lap("generate")
         (answer,) = self._grounded(drafts, clock)
         return answer
+
+    def _declines(self, selection: Selection) -> bool:
+        return self.no_evidence == "abstain" and not selection.kept
 
     def _fitted(self, question: Question, selection: Selection) -> Fitted | Exception:
         limits = limits_of(self.generator)
@@ -162,14 +185,13 @@ class OnePassAnswerer:
 
     def _sampled(self, drafts: Sequence[_Draft]) -> list[_Draft]:
         """Draw further texts of the prompts that were answered."""
-        wanted = [each.fitted for each in drafts if isinstance(each.outcome, Generation)]
+        wanted = [each.fitted for each in drafts if _was_made(each)]
         if not (self.samples and wanted and isinstance(self.generator, Sampling)):
             return list(drafts)
         prompts = [each.prompt for each in wanted if each is not None]
         samples = iter(drawn(self.generator, prompts, self.samples))
         return [
-            replace(each, samples=next(samples)) if isinstance(each.outcome, Generation) else each
-            for each in drafts
+            replace(each, samples=next(samples)) if _was_made(each) else each for each in drafts
         ]
 
     def _grounded(self, drafts: Sequence[_Draft], clock: Clock) -> list[Answer]:
@@ -257,6 +279,10 @@ class OnePassAnswerer:
             _mended(answer, found[place]) if place in found else answer
             for place, answer in enumerate(answers)
         ]
+
+
+def _was_made(draft: _Draft) -> bool:
+    return isinstance(draft.outcome, Generation) and draft.outcome is not _DECLINED
 
 
 def answer_id(prompt: Prompt, model: str) -> str:
