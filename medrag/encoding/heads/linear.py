@@ -1,13 +1,13 @@
 """A linear classifier of vectors, fitted on labelled ones."""
 
-import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from medrag.encoding.heads.files import read_arrays, write_arrays
 from medrag.encoding.heads.logits import softmax
 from medrag.encoding.rows import Rows
 from medrag.errors import InputFileError, RecipeError
@@ -15,7 +15,7 @@ from medrag.extras import require
 
 # Of a file that `LinearHead.save` wrote; raise it when its arrays change meaning.
 _FORMAT = 1
-_ARRAYS = ("format", "names", "weights", "bias", "mean", "deviation", "encoder")
+ARRAYS = ("format", "names", "weights", "bias", "mean", "deviation", "encoder")
 
 
 class LinearHead:
@@ -47,24 +47,35 @@ class LinearHead:
         self.deviation = deviation
         self.encoder = encoder
 
+    def logits(self, vectors: Rows) -> NDArray[np.float64]:
+        """Give (n, n_classes) scores whose softmax are the probabilities."""
+        standard = (vectors.astype(np.float64) - self.mean) / self.deviation
+        scores: NDArray[np.float64] = standard @ self.weights.T + self.bias
+        return scores
+
     def probabilities(self, vectors: Rows) -> NDArray[np.float64]:
         """Give (n, n_classes), rows that sum to 1, for (n, d) vectors of the same encoder."""
-        standard = (vectors.astype(np.float64) - self.mean) / self.deviation
-        return softmax(standard @ self.weights.T + self.bias)
+        return softmax(self.logits(vectors))
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Give what a file holds, by name."""
+        return {
+            "format": np.array(_FORMAT),
+            "names": np.array(self.names),
+            "weights": self.weights,
+            "bias": self.bias,
+            "mean": self.mean,
+            "deviation": self.deviation,
+            "encoder": np.array(self.encoder),
+        }
 
     def save(self, path: Path) -> None:
-        """Write an .npz file of plain arrays."""
-        with path.open("wb") as stream:
-            np.savez(
-                stream,
-                format=np.array(_FORMAT),
-                names=np.array(self.names),
-                weights=self.weights,
-                bias=self.bias,
-                mean=self.mean,
-                deviation=self.deviation,
-                encoder=np.array(self.encoder),
-            )
+        """Write an .npz file of plain arrays.
+
+        Raises:
+            InputFileError: if the disk refuses.
+        """
+        write_arrays(path, self.arrays())
 
     @classmethod
     def load(cls, path: Path, *, encoder: str) -> "LinearHead":
@@ -77,22 +88,28 @@ class LinearHead:
             InputFileError: if the file is none of these.
             RecipeError: if it was fitted on vectors of another encoder.
         """
-        try:
-            with np.load(path, allow_pickle=False) as stored:
-                told = {key: stored[key] for key in _ARRAYS}
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
-            raise InputFileError(
-                path, f"is no head that medrag saved: {error}; fit it again"
-            ) from error
-        if int(told.pop("format")) != _FORMAT:
+        return cls.of(read_arrays(path, ARRAYS), path, encoder=encoder)
+
+    @classmethod
+    def of(cls, stored: Mapping[str, NDArray[Any]], path: Path, *, encoder: str) -> "LinearHead":
+        """Make a head of the arrays of a file; see `load`."""
+        if stored["format"].shape != () or int(stored["format"]) != _FORMAT:
             raise InputFileError(path, "was saved by another release of medrag; fit it again")
-        fitted_on = str(told.pop("encoder"))
+        fitted_on = str(stored["encoder"])
         if fitted_on != encoder:
             raise RecipeError(
                 f"{path} was fitted on vectors of {fitted_on!r}, not of {encoder!r}; fit it again"
             )
-        names = [str(name) for name in told.pop("names")]
-        return cls(names=names, encoder=encoder, **told)
+        numbers = {key: stored[key] for key in ("weights", "bias", "mean", "deviation")}
+        if stored["names"].ndim != 1 or numbers["weights"].ndim != 2:
+            raise InputFileError(path, "its arrays have the wrong shapes; fit it again")
+        if not all(np.isfinite(each).all() for each in numbers.values()):
+            raise InputFileError(path, "holds numbers that are not finite; fit it again")
+        names = [str(name) for name in stored["names"]]
+        try:
+            return cls(names=names, encoder=encoder, **numbers)
+        except ValueError as error:
+            raise InputFileError(path, f"{error}; fit it again") from error
 
 
 def fitted(

@@ -1,0 +1,1 @@
+"""Routers of questions to domains: fitted to labelled pictures, calibrated, and measured."""
