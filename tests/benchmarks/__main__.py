@@ -2,8 +2,8 @@
 
 They print Markdown tables and assert results, never times. Without names, all of `SUITE` run, which
 takes about twenty minutes; each can be run by itself, with options of its own:
-`python -m tests.benchmarks.exact --rows 50000`. `memory` (a million passages) and `device` (a GPU)
-run only when named.
+`python -m tests.benchmarks.exact --rows 50000`. `memory` (a million passages), `device` (a GPU),
+`best`, `fusion` and `rerank` (real data) run only when named.
 """
 
 import subprocess
@@ -11,7 +11,8 @@ import sys
 
 SUITE = (
     "pdf_ingest", "command_line", "exact", "late_interaction", "text_encoding", "image_encoding",
-    "page", "lexical", "hybrid", "qdrant", "build", "evaluation", "generation", "verification",
+    "page", "lexical", "hybrid", "graph", "qdrant", "build", "evaluation", "generation",
+    "verification",
 )  # fmt: skip
 
 

@@ -1,0 +1,1 @@
+"""Rankings in a better order: what was found cheaply is looked at again."""
