@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from medrag.errors import UnsafePathError
-from medrag.records import Answer, Citation, Hit, ImageRef, Omission, Passage, Selection
+from medrag.records import Answer, Hit, ImageRef, Omission, Passage, Selection
 
 Resolve = Callable[[Passage], Passage]
 
@@ -40,16 +40,23 @@ def found(selection: Selection, resolve: Resolve) -> Found:
 
 
 def restored(answer: Answer, given: Found) -> Answer:
-    """Write the passages of an answer as the index has them, without paths of this machine."""
-    stored = given.stored.kept
+    """Write the passages of an answer as the index has them, without paths of this machine.
+
+    An answerer may have put the hits in another order, or added some; those stay as they are.
+    """
+    stored = {hit.passage.id: hit.passage for hit in given.stored.kept}
     back = _back(given)
+    kept = tuple(
+        replace(hit, passage=stored.get(hit.passage.id, hit.passage))
+        for hit in answer.selection.kept
+    )
     citations = tuple(
-        Citation(each.marker, stored[each.marker - 1].passage, each.score)
+        replace(each, passage=stored.get(each.passage.id, each.passage))
         for each in answer.citations
     )
     return replace(
         answer,
-        selection=given.stored,
+        selection=replace(answer.selection, kept=kept),
         citations=citations,
         prompt=tuple(
             back.get(part, part) if isinstance(part, ImageRef) else part for part in answer.prompt

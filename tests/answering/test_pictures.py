@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from medrag.answering import OnePassAnswerer
+from medrag.answering.rethinking import RethinkingAnswerer
 from medrag.codec import to_json
 from medrag.images import resolved
 from medrag.pipeline import Pipeline
@@ -23,6 +24,9 @@ from medrag.records import (
     Source,
 )
 from medrag.selection.top_k import TopKSelector
+from tests.answering.test_rethinking import Fixed, Thinker, writes
+from tests.retrieval.shelf import Shelf as ShelfOfTexts
+from tests.retrieval.shelf import passage as text_passage
 
 
 class Looks:
@@ -121,3 +125,35 @@ def test_a_trace_names_pictures_of_the_library_as_the_index_does(library: Path) 
     answer = built.answer(Question(text="What is it?"))
     assert [each["path"] for each in answer.trace[0]["images"]] == ["here.png"]
     assert str(library) not in json.dumps(to_json(answer))
+
+
+def test_citations_of_a_rearranged_selection_name_what_was_cited(tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        Image.new("RGB", (30, 20), "white").save(tmp_path / f"{name}.png")
+    stored = {
+        n: replace(text_passage(n, f"Text {n}.", subject=f"s{n}"), images=(ImageRef(f"{n}.png"),))
+        for n in "abc"
+    }
+
+    class Rooted(ShelfOfTexts):
+        def corpus_root(self, corpus: str) -> Path:
+            return tmp_path
+
+    first = [Hit(stored[n], 1 / r, r) for r, n in enumerate("ab", 1)]
+    writer = writes("Draft [1].", "Text b [1]. Text c [3].")
+    answerer = RethinkingAnswerer(
+        answerer=OnePassAnswerer(generator=writer, attach=False),
+        generator=Thinker("[2]", "No."),
+        rows=Rooted(),
+        retriever=Fixed(*first, Hit(stored["c"], 0.1, 3)),
+    )
+    whole = Pipeline(
+        retriever=Fixed(*first),
+        selector=TopKSelector(k=5),
+        answerer=answerer,
+        resolve=lambda each: resolved(each, tmp_path),
+    )
+    answer = whole.answer(Question("Which text?"))
+    assert [hit.passage for hit in answer.selection.kept] == [stored[n] for n in "bac"]
+    assert [(c.marker, c.passage) for c in answer.citations] == [(1, stored["b"]), (3, stored["c"])]
+    assert all("/" not in part.path for part in answer.prompt if isinstance(part, ImageRef))
