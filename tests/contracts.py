@@ -1,6 +1,9 @@
 """What every implementation of a protocol must do, whatever it is made of."""
 
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -10,8 +13,30 @@ from numpy.typing import NDArray
 from medrag.codec import to_json
 from medrag.images import read_image
 from medrag.prompting.citation import cite
-from medrag.protocols import Channel, Encoder, Generator, Side, Tool
-from medrag.records import Filter, ImageRef, Passage, Prompt, Question, ScoredRow, ToolResult
+from medrag.protocols import (
+    Channel,
+    Encoder,
+    Generator,
+    Reranker,
+    Retriever,
+    Side,
+    Tool,
+    TracedRetriever,
+)
+from medrag.records import (
+    Filter,
+    Hit,
+    ImageRef,
+    Passage,
+    Prompt,
+    Question,
+    Retrieved,
+    ScoredRow,
+    ToolResult,
+)
+from medrag.retrieval.history import of_earlier_study
+from medrag.retrieval.tracing import is_repeatable
+from tests.indexing.library import allowed
 
 
 def check_channel(
@@ -169,3 +194,119 @@ def check_tool(
     for arguments in wrong:
         with pytest.raises(ValueError, match=r"\w"):
             tool.call(arguments, images)
+
+
+def check_retriever(
+    retriever: Retriever, questions: Sequence[Question], *, filters: Sequence[Filter], k: int = 5
+) -> None:
+    """Check a retriever on questions, for at least one of which it finds something.
+
+    Args:
+        filters: each asked with every question; should leave something and cut something.
+    """
+    everything = [Filter()] * len(questions)
+    full = _ranked_soundly(retriever, questions, k, everything)
+    assert any(full), "no question finds anything, so that nothing is checked"
+    _ranked_soundly(retriever, questions, 1, everything)
+    for wanted in filters:
+        _ranked_soundly(retriever, questions, k, [wanted] * len(questions))
+    mixed = [[*filters, Filter()][n % (len(filters) + 1)] for n in range(len(questions))]
+    together = _ranked_soundly(retriever, questions, k, mixed)
+    if is_repeatable(retriever):
+        assert _alike(retriever.retrieve(questions, k, everything), full)
+        alone = [
+            retriever.retrieve([question], k, [wanted])[0]
+            for question, wanted in zip(questions, mixed, strict=True)
+        ]
+        assert _alike(alone, together)
+        _check_trace(retriever, questions, k, mixed, together)
+    assert retriever.retrieve([], k, []) == []
+    with pytest.raises(ValueError, match="k must be at least 1, got 0"):
+        retriever.retrieve(questions[:1], 0, [Filter()])
+    with pytest.raises(ValueError, match=r"\w"):
+        retriever.retrieve(questions[:1], 1, [])
+
+
+def check_reranker(
+    reranker: Reranker, questions: Sequence[Question], rankings: Sequence[Sequence[Hit]]
+) -> None:
+    """Check a reranker on rankings, at least one of which has several hits."""
+    assert any(len(ranking) > 1 for ranking in rankings), "there is nothing to put in order"
+    found = reranker.rerank(questions, rankings)
+    assert len(found) == len(questions)
+    for ranking, before in zip(found, rankings, strict=True):
+        check_ranking(ranking, len(before))
+        assert {hit.passage.id for hit in ranking} <= {hit.passage.id for hit in before}
+        known = {hit.passage.id: hit for hit in before}
+        for hit in ranking:
+            assert hit.passage == known[hit.passage.id].passage
+            assert hit.history == known[hit.passage.id].history
+    alone = [
+        reranker.rerank([question], [ranking])[0]
+        for question, ranking in zip(questions, rankings, strict=True)
+    ]
+    assert _alike(alone, found)
+    assert reranker.rerank([], []) == []
+    assert reranker.rerank(list(questions[:1]), [[]]) == [[]]
+
+
+def check_ranking(ranking: Sequence[Hit], k: int) -> None:
+    """Check ranks from 1 without gaps, scores that never rise, and each passage once."""
+    assert len(ranking) <= k
+    assert [hit.rank for hit in ranking] == list(range(1, len(ranking) + 1))
+    scores = [hit.score for hit in ranking]
+    assert np.isfinite(scores).all()
+    # Orders are rounded, so that the last bits of a sum do not order equal scores.
+    assert all(later <= score + 1e-9 for score, later in pairwise(scores))
+    assert len({hit.passage.id for hit in ranking}) == len(ranking)
+    assert all(part.rank >= 0 for hit in ranking for part in hit.parts.values())
+
+
+def obeys(hit: Hit, question: Question, wanted: Filter) -> bool:
+    """Tell whether a hit is what a filter allows; history is what its own rule allows."""
+    if not hit.history:
+        return allowed(hit.passage, wanted)
+    own = frozenset({question.subject or ""})
+    pictures = frozenset(image.sha256 for image in hit.passage.images if image.sha256)
+    rest = replace(
+        wanted, not_subjects=wanted.not_subjects - own, not_images=wanted.not_images - pictures
+    )
+    return of_earlier_study(hit.passage, question) and allowed(hit.passage, rest)
+
+
+def _ranked_soundly(
+    retriever: Retriever, questions: Sequence[Question], k: int, filters: Sequence[Filter]
+) -> list[list[Hit]]:
+    found = retriever.retrieve(questions, k, filters)
+    assert len(found) == len(questions)
+    for ranking, question, wanted in zip(found, questions, filters, strict=True):
+        check_ranking(ranking, k)
+        assert all(obeys(hit, question, wanted) for hit in ranking)
+    return found
+
+
+def _check_trace(
+    retriever: Retriever,
+    questions: Sequence[Question],
+    k: int,
+    filters: Sequence[Filter],
+    found: Sequence[Sequence[Hit]],
+) -> None:
+    """Check that a retriever that tells its way finds the same, in steps of JSON."""
+    if not isinstance(retriever, TracedRetriever):
+        return
+    traced: list[Retrieved] = retriever.retrieve_traced(questions, k, filters)
+    assert _alike([each.hits for each in traced], found)
+    for each in traced:
+        assert all(step["step"] for step in each.trace)
+        assert json.loads(json.dumps(to_json(each.trace))) == to_json(each.trace)
+
+
+def _alike(one: Sequence[Sequence[Hit]], other: Sequence[Sequence[Hit]]) -> bool:
+    """Compare rankings; scores may differ in the last bits, which a batch moves."""
+    return all(
+        [(hit.passage.id, hit.history) for hit in first]
+        == [(hit.passage.id, hit.history) for hit in second]
+        and np.allclose([hit.score for hit in first], [hit.score for hit in second], atol=1e-5)
+        for first, second in zip(one, other, strict=True)
+    )

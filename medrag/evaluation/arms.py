@@ -25,7 +25,8 @@ from medrag.errors import EvaluationError
 from medrag.evaluation.retrieval import document_of
 from medrag.evaluation.scores import CONTEXT
 from medrag.images import identified, read_image
-from medrag.pipeline import Pipeline, Selected, guarded, violates
+from medrag.pipeline import Pipeline, Selected, guarded
+from medrag.pipeline.guarding import kept_in
 from medrag.records import Filter, Hit, ImageRef, Item, Passage, Question, Selection
 
 ARMS = (
@@ -146,7 +147,8 @@ class Arms:
         depth = max(_GOLD_DEPTH, self.pipeline.k)
         rankings = self.pipeline.retriever.retrieve(questions, depth, filters)
         found = []
-        for each, gold, ranking in zip(asked, with_gold, rankings, strict=True):
+        for each, gold, found_ones in zip(asked, with_gold, rankings, strict=True):
+            ranking = self._guarded(each, found_ones)
             hits = ranking[: self.pipeline.k]
             if gold:
                 hits = self._gold_first(each, ranking)
@@ -163,8 +165,7 @@ class Arms:
         hits = [hit for hit in ranking if hit.passage.id in gold]
         seen = {hit.passage.id for hit in hits}
         hits += [Hit(passage, 0.0, 0) for name, passage in gold.items() if name not in seen]
-        wanted = self._filter(asked.selected.question)
-        hits = [hit for hit in hits if not violates(hit, wanted)]
+        hits = self._guarded(asked, hits)
         return [
             replace(hit, rank=rank) for rank, hit in enumerate(hits[: self.pipeline.k], start=1)
         ]
@@ -188,6 +189,13 @@ class Arms:
 
     def _without_guard(self, asked: Sequence[Asked]) -> list[Selected]:
         return self.pipeline.select([each.selected.question for each in asked], guard=False)
+
+    def _guarded(self, asked: Asked, hits: Sequence[Hit]) -> list[Hit]:
+        """Leave out what the question must not see, if the pipeline guards."""
+        question = asked.selected.question
+        if not self.pipeline.guard:
+            return list(hits)
+        return kept_in(question, hits, self._filter(question))
 
     def _filter(self, question: Question) -> Filter:
         allow = self.pipeline.allow

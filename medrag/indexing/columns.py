@@ -4,7 +4,7 @@ import json
 import re
 from array import array
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,14 @@ IMAGE_ROWS, IMAGE_HASHES = "image_rows.npy", "image_hashes.npy"
 _SHA256 = re.compile("[0-9a-f]{64}")
 
 Mask = NDArray[np.bool_]
+
+
+def is_before(limit: str, time: str) -> bool:
+    """Tell whether a time is certainly before a limit: one of its first parts alone is not.
+
+    Texts compare as their times do, but "2020" may be after "2020-05".
+    """
+    return time < limit and not limit.startswith(time)
 
 
 class ColumnsWriter:
@@ -105,7 +113,7 @@ class Columns:
             if names:
                 mask &= ~self._where(name, names.__contains__)
         if wanted.before is not None:
-            mask &= self._where("time", wanted.before.__gt__)
+            mask &= self._where("time", partial(is_before, wanted.before))
         if wanted.not_images:
             mask[self._rows_of_images(wanted.not_images)] = False
         return mask

@@ -190,7 +190,16 @@ class PostingsSearch:
             "study": wanted.not_studies,
             "subject": wanted.not_subjects,
         }
-        return [self._any_of(field, names) for field, names in guard.items() if names]
+        parts = [self._any_of(field, names) for field, names in guard.items() if names]
+        # "2020" may be after "2020-05", which it is less than.
+        before = wanted.before or ""
+        return [*parts, *(self._at(before[:length]) for length in range(len(before)))]
+
+    def _at(self, time: str) -> Library:
+        """Match one time."""
+        bounds = zip(TIMES, time_parts(time), strict=True)
+        equal = [(self._tantivy.Occur.Must, self._between(*each, include=True)) for each in bounds]
+        return self._tantivy.Query.boolean_query(equal)
 
     def _any_of(self, field: str, names: frozenset[str]) -> Library:
         return self._tantivy.Query.term_set_query(self._schema, field, sorted(map(keyword, names)))

@@ -8,10 +8,11 @@ from medrag.answering.pictures import Found, found, restored
 from medrag.answering.timing import Clock
 from medrag.generation.usage import summed
 from medrag.identity import load_key
-from medrag.pipeline.guarding import guarded, guards, kept_in, near_duplicates, violates
+from medrag.pipeline.guarding import guarded, guards, kept_in, kept_out, near_duplicates
 from medrag.pipeline.preparing import prepared
 from medrag.protocols import Answerer, Retriever, Selector, StreamingAnswerer, TracedRetriever
 from medrag.records import Answer, Filter, Hit, Passage, Question, Retrieved, Selection, Usage
+from medrag.selection.checking import check_each
 from medrag.verification.abstention import apply, check, held_back
 from medrag.verification.calibrated import Calibration
 
@@ -60,7 +61,8 @@ class Pipeline:
 
     Raises:
         ValueError: if k is below 1.
-        RecipeError: if the calibration is of another index, recipe or model.
+        RecipeError: if the calibration, or a selector that was fitted to one pipeline, is of
+            another index, recipe or model.
     """
 
     def __init__(
@@ -93,6 +95,7 @@ class Pipeline:
         self.index = index
         self.identity = dict(identity or {})
         self.calibration = calibration
+        check_each((selector,), self.identity, model_name(answerer), k)
         if calibration is not None:
             check(calibration, self.identity, model_name(answerer))
 
@@ -292,7 +295,7 @@ class Pipeline:
             [questions[i] for i in asked], self.k, [allowed for _ in asked]
         )
         return {
-            i: tuple(hit for hit in ranking if violates(hit, filters[i]))
+            i: kept_out(questions[i], ranking, filters[i])
             for i, ranking in zip(asked, rankings, strict=True)
         }
 

@@ -137,13 +137,17 @@ def allowed(passage: Passage, wanted: Filter) -> bool:
     )
     if any(names and value not in names for names, value in groups):
         return False
-    if wanted.before is not None and (source.time is None or not source.time < wanted.before):
+    if wanted.before is not None and not _is_before(source.time, wanted.before):
         return False
     return not (
         source.study in wanted.not_studies
         or source.subject in wanted.not_subjects
         or any(image.sha256 in wanted.not_images for image in passage.images)
     )
+
+
+def _is_before(time: str | None, limit: str) -> bool:
+    return time is not None and time < limit and not limit.startswith(time)
 
 
 def _embedded(texts: Sequence[str]) -> Embeddings:

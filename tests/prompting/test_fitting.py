@@ -311,3 +311,25 @@ def test_more_room_never_gives_less(
 
     less, greater = shown(room), shown(room + more)
     assert all(a <= b for a, b in zip(less, greater, strict=True))
+
+
+def case(number: int) -> Hit:
+    said = {"question": f"Is there sign {number}?", "answer": "Yes"}
+    text = f"Question: {said['question']}\nAnswer: Yes"
+    image = ImageRef(path=f"{number}.png")
+    one = Passage(f"c{number}", "case", text, Source("cases", "c.json", "0"), (image,), said)
+    return Hit(one, 1 / number, number)
+
+
+def test_a_model_of_one_picture_is_told_worked_examples_in_words() -> None:
+    question = Question(text="Is there a sign?", images=(ImageRef(path="/asked.png"),))
+    kept = Selection((case(1), case(2)))
+    one = Counter(None, max_images=1, trained_multi_image=False)
+    fitted = fit(question, kept, template="few_shot", generator=one)
+    shown = [part for part in fitted.prompt.parts if isinstance(part, ImageRef)]
+    told = "\n".join(part for part in fitted.prompt.parts if isinstance(part, str))
+    assert [image.path for image in shown] == ["/asked.png"]
+    assert "[2] of another patient, a worked example\nImage [2]: not shown.\n\n<<<" in told
+    assert "Question: Is there sign 2?\nAnswer: Yes" in told
+    assert [(each.marker, each.kind) for each in fitted.left_out] == [(1, "image"), (2, "image")]
+    assert fitted.prompt.evidence == kept.kept

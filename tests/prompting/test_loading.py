@@ -73,7 +73,7 @@ def test_a_digest_tells_two_contents_of_one_version_apart(tmp_path: Path) -> Non
         (MINE.replace("  {options}\n", ""), "question: must hold {options} once, holds it 0 times"),
         (MINE.replace("{history}", "{regions}"), "must hold {history} once"),
         (MINE.replace("role: You are brief.\n", ""), "lacks role"),
-        (MINE.replace("role:", "rule:"), "no_text; did you mean role?"),
+        (MINE.replace("role:", "rule:"), "current_image; did you mean role?"),
         (MINE.replace("You are brief.", "''"), "role: expected a text, got ''"),
         (MINE.replace("You are brief.", "[a]"), "role: expected a text in quotes or after |-"),
         (MINE.replace(", yes_no: Say yes or no.", ""), "one each for open and yes_no; got open"),
@@ -112,7 +112,7 @@ def test_every_shipped_template_is_named_as_its_file() -> None:
     assert len(digests()) == len(shipped())
 
 
-@pytest.mark.parametrize("name", ["vqa", "grounding", "longitudinal"])
+@pytest.mark.parametrize("name", ["vqa", "grounding", "longitudinal", "few_shot_pairs"])
 def test_a_shipped_template_can_be_copied_and_changed(tmp_path: Path, name: str) -> None:
     text = (files("medrag.prompting.templates") / f"{name}.yaml").read_text(encoding="utf-8")
     own = load_template(written(tmp_path, text.replace(f"name: {name}", "name: own")))

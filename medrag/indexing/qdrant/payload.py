@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from medrag.extras import Library
-from medrag.indexing.columns import Columns
+from medrag.indexing.columns import Columns, is_before
 from medrag.indexing.postings import keyword
 from medrag.indexing.storage import Store
 from medrag.records import Filter
@@ -49,7 +49,7 @@ def allows(columns: Columns, row: int, wanted: Filter) -> bool:
         return False
     if wanted.before is not None:
         time = _value(columns, "time", row)
-        if time is None or not time < wanted.before:
+        if time is None or not is_before(wanted.before, time):
             return False
     if any(names and _value(columns, name, row) in names for name, names in refuses.items()):
         return False
@@ -66,6 +66,10 @@ def payload_filter(wanted: Filter, library: Library) -> Any:
     must_not = _matches({**_refused(wanted), "images": wanted.not_images}, library)
     if wanted.before is not None:
         must.append(_before(wanted.before, library))
+        # "2020" may be after "2020-05", which it is less than.
+        longest = min(len(wanted.before), _PART_BYTES * _PARTS)
+        prefixes = [wanted.before[:length] for length in range(longest)]
+        must_not += [_at(prefix, library) for prefix in prefixes]
     return library.Filter(must=must, must_not=must_not) if must or must_not else None
 
 
@@ -130,6 +134,17 @@ def _before(time: str, library: Library) -> Any:
     # Nothing is before the empty text.
     never = library.FieldCondition(key=TIME_KEYS[0], range=span(lt=-1.0))
     return library.Filter(should=clauses or [never])
+
+
+def _at(time: str, library: Library) -> Any:
+    """Match one time: its parts, and that there is no further one."""
+    parts = time_numbers(time)
+    n = next((number for number, part in enumerate(parts, start=1) if not part), len(parts))
+    equal = zip(TIME_KEYS[:n], parts, strict=False)
+    match = library.MatchValue
+    return library.Filter(
+        must=[library.FieldCondition(key=key, match=match(value=value)) for key, value in equal]
+    )
 
 
 def _whole(time: str) -> bool:

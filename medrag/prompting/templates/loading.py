@@ -20,6 +20,10 @@ one version.
     picture: optional, what stands before a picture of the question, "Picture {number}:"
     current_picture: optional, the same before the last of several; may hold {date}
     no_text: optional, what is asked where the question has no words
+    example: optional, what cases and reports of other patients are called, which then come as
+      worked examples: their pictures, the question with its options, the answer
+    earlier_image: optional, what the first picture of an example of two is called
+    current_image: optional, what the second one is called
 
 A word in braces is a placeholder, and a line that is one and has nothing to say is left out.
 """
@@ -73,10 +77,15 @@ class Template:
     picture: str = "Picture {number} of the question:"
     current_picture: str = ""
     no_text: str = "Describe the picture."
+    example: str = ""
+    earlier_image: str = ""
+    current_image: str = ""
 
 
 _PARTS = tuple(each.name for each in fields(Template))
-_OPTIONAL = ("picture", "current_picture", "no_text")
+_OPTIONAL = (
+    "picture", "current_picture", "no_text", "example", "earlier_image", "current_image",
+)  # fmt: skip
 _BY_FORM = ("answer", "answer_without_evidence")
 
 

@@ -24,7 +24,6 @@ from medrag.language.known import read_as
 from medrag.places import place_in_document
 from medrag.prompting.templates.loading import PLACEHOLDER, Template, label, load_template
 from medrag.records import (
-    OF_ANOTHER_PATIENT,
     Hit,
     ImageRef,
     Passage,
@@ -33,6 +32,7 @@ from medrag.records import (
     QuestionRegion,
     Selection,
     Turn,
+    is_of_a_patient,
 )
 
 _DAY = re.compile(r"(\d{4}(?:-\d\d){0,2})(?:[T ][\d:.]+(?:Z|[+-][\d:]+)?)?", re.ASCII)
@@ -99,7 +99,8 @@ def written(question: Question, hits: Sequence[Hit], template: Template, extent:
     images = extent.n_images
     for marker, hit in enumerate(shown, start=1):
         cut = extent.n_sentences if marker == len(shown) else None
-        parts += _evidence_parts(question, marker, hit, n_images=images, n_sentences=cut)
+        told = _Told(question, template, marker, hit, n_images=images, n_sentences=cut)
+        parts += _example_parts(told) if _is_example(told) else _evidence_parts(told)
         images = max(0, images - n_images_of(hit))
     if any(_whose(question, hit.passage) == "of another patient" for hit in shown):
         parts.append(template.other_patient)
@@ -134,33 +135,91 @@ def sentence_ends(passage: Passage) -> list[int]:
     return [end for _, end in spans]
 
 
-def _evidence_parts(
-    question: Question, marker: int, hit: Hit, *, n_images: int, n_sentences: int | None
-) -> Parts:
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """A hit to be written, and how much of it; see `Extent`."""
+
+    question: Question
+    template: Template
+    marker: int
+    hit: Hit
+    n_images: int
+    n_sentences: int | None
+
+
+def _evidence_parts(told: _Told) -> Parts:
     """Write a hit: its marker, its words between fences, and its pictures with the marker."""
-    passage = hit.passage
-    if hit.summary:
-        return [_summary(question, marker, hit)]
-    shown = passage.images[:n_images]
-    heading = " ".join(filter(None, (f"[{marker}]", _heading(question, passage))))
-    words = [_source(passage), _text(passage, n_sentences), _caption(passage)]
-    held = [each for each in words if each]
-    body = "\n".join(held if len(held) > 1 else [*held, "(a picture without text)"])
-    parts: Parts = [f"{heading}\n<<<\n{body}\n>>>"]
-    n = len(passage.images)
-    for number, image in enumerate(shown, start=1):
-        parts += [f"Image [{marker}]:" if n == 1 else f"Image [{marker}], {number} of {n}:", image]
-    if len(shown) < n:
-        hidden = n - len(shown)
-        told = f"Image [{marker}]" if n == 1 else f"{hidden} of the {n} images [{marker}]"
-        parts.append(f"{told}: not shown.")
+    if told.hit.summary:
+        return [_summary(told.question, told.marker, told.hit)]
+    passage = told.hit.passage
+    heading = " ".join(filter(None, (f"[{told.marker}]", _heading(told.question, passage))))
+    text = _text(passage, told.n_sentences)
+    return [f"{heading}\n{_fenced_body(passage, text)}", *_images(told)]
+
+
+def _example_parts(told: _Told) -> Parts:
+    """Write a hit as a worked example: its pictures come before question and answer."""
+    passage = told.hit.passage
+    heading = ", ".join((_heading(told.question, passage), told.template.example))
+    text = _worked(passage) if told.n_sentences is None else _text(passage, told.n_sentences)
+    first, *rest = (*_images(told), _fenced_body(passage, text))
+    return [f"[{told.marker}] {heading}\n{first}", *rest]
+
+
+def _is_example(told: _Told) -> bool:
+    """Tell whether a hit is told as a worked example: what another patient has, and whole."""
+    passage = told.hit.passage
+    other = _whose(told.question, passage) == "of another patient"
+    return bool(told.template.example) and other and not told.hit.summary
+
+
+def _worked(passage: Passage) -> str:
+    """Write question, options and answer of a case; of another kind, its text."""
+    question, answer = passage.fields.get("question"), passage.fields.get("answer")
+    listed = passage.fields.get("options")
+    options = [str(each) for each in listed] if isinstance(listed, list | tuple) else []
+    if not options or not isinstance(question, str) or not isinstance(answer, str):
+        return _text(passage, None)
+    named = [f"{letter(n)}. {option}" for n, option in enumerate(options)]
+    right = named[options.index(answer)] if answer in options else answer
+    return fenced("\n".join([f"Question: {question}", *named, f"Answer: {right}"]))
+
+
+def _images(told: _Told) -> Parts:
+    """Write the pictures of a hit that are shown, each under its marker, and tell of the others."""
+    images, marker = told.hit.passage.images, told.marker
+    names = _image_names(told)
+    parts: Parts = []
+    for name, image in zip(names, images[: told.n_images], strict=False):
+        parts += [f"{name}:", image]
+    n, hidden = len(images), len(images) - min(len(images), told.n_images)
+    if hidden:
+        said = f"Image [{marker}]" if n == 1 else f"{hidden} of the {n} images [{marker}]"
+        parts.append(f"{said}: not shown.")
     return parts
 
 
+def _image_names(told: _Told) -> list[str]:
+    n, marker, template = len(told.hit.passage.images), told.marker, told.template
+    if n == 1:
+        return [f"Image [{marker}]"]
+    pair = (template.earlier_image, template.current_image)
+    if n == len(pair) and all(pair) and _is_example(told):
+        return [f"Image [{marker}], {name}" for name in pair]
+    return [f"Image [{marker}], {number} of {n}" for number in range(1, n + 1)]
+
+
+def _fenced_body(passage: Passage, text: str) -> str:
+    held = [each for each in (_source(passage), text, _caption(passage)) if each]
+    body = "\n".join(held if len(held) > 1 else [*held, "(a picture without text)"])
+    return f"<<<\n{body}\n>>>"
+
+
 def _summary(question: Question, marker: int, hit: Hit) -> str:
-    """Write what a model made of a hit, in place of its words and pictures."""
+    """Write what a model made of a hit, or its sentences that count, in place of the whole."""
     heading = " ".join(filter(None, (f"[{marker}]", _heading(question, hit.passage))))
-    return f"{heading}, in summary\n<<<\n{_source(hit.passage)}\n{fenced(hit.summary)}\n>>>"
+    what = "an excerpt" if hit.history else "in summary"
+    return f"{heading}, {what}\n<<<\n{_source(hit.passage)}\n{fenced(hit.summary)}\n>>>"
 
 
 def _heading(question: Question, passage: Passage) -> str:
@@ -171,7 +230,7 @@ def _heading(question: Question, passage: Passage) -> str:
 def _whose(question: Question, passage: Passage) -> str:
     if question.subject and passage.source.subject == question.subject:
         return "of the same patient"
-    return "of another patient" if passage.kind in OF_ANOTHER_PATIENT else ""
+    return "of another patient" if is_of_a_patient(passage) else ""
 
 
 def _day(time: str | None) -> str:
@@ -278,7 +337,7 @@ def _meaning(question: Question, shown: Sequence[Hit]) -> str:
     for marker, hit in enumerate(shown, start=1):
         fields = hit.passage.fields
         name, definition = fields.get("name"), fields.get("definition")
-        if hit.passage.kind != "term" or not isinstance(name, str) or not definition:
+        if not isinstance(name, str) or not definition:
             continue
         synonyms = fields.get("synonyms")
         names = [name, *(synonyms if isinstance(synonyms, list | tuple) else ())]
