@@ -263,7 +263,7 @@ class Page(HTMLParser):
 
     # Attributes that hold words and run nothing.
     WORDS = frozenset({"alt", "title", "aria-label"})
-    DRAWN = frozenset({"svg", "defs", "marker", "path", "rect", "text", "tspan", "title", "a"})
+    DRAWN = frozenset({"svg", "defs", "marker", "path", "rect", "text", "tspan", "title", "a", "g"})
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -319,7 +319,8 @@ def test_no_element_of_a_page_comes_from_a_passage(poison: Poison) -> None:
     bad, good = page_of(poison.text), plain_page(poison.plain)
     assert bad.elements == good.elements
     assert {name for name, _ in bad.drawn} <= Page.DRAWN
-    assert [name for name, _ in bad.drawn].count("a") == 1
+    links = [[name for name, _ in page.drawn].count("a") for page in (bad, good)]
+    assert links[0] == links[1] > 0
     for _, attributes in [*bad.elements, *bad.drawn]:
         for attribute, value in attributes:
             assert not attribute.startswith("on")

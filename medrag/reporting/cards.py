@@ -8,7 +8,7 @@ from medrag.places import place_in_document
 from medrag.records import Answer, Citation, Hit, Part, Passage, Question
 from medrag.reporting.answer_regions import legend, overlay
 from medrag.reporting.evidence import Picture, passage_pictures
-from medrag.reporting.facts import readable
+from medrag.reporting.graph import readable
 from medrag.reporting.markup import Html, element, joined
 from medrag.reporting.words import highlighted, repeated, shortened
 from medrag.verification.others import of_another_patient
@@ -16,6 +16,7 @@ from medrag.verification.others import of_another_patient
 _LONG = 1500
 _ROWS = 40
 _HIT_CHARACTERS = 220
+_NOT_SURE = ("absent", "uncertain")
 
 
 def citation_card(
@@ -113,7 +114,7 @@ def _back(back: str | None) -> Html:
 def _words(passage: Passage, claims: Sequence[str]) -> list[Html]:
     fields, language = passage.fields, passage.source.language
     if passage.kind == "fact":
-        return [_fact(fields, passage.text)]
+        return [_fact(passage)]
     if passage.kind == "table" and _is_grid(fields.get("rows")):
         caption = _paragraph(_first_line(passage.text), claims, language)
         return [caption, _grid(fields["rows"], claims, language)]
@@ -149,9 +150,20 @@ def _title(fields: Mapping[str, Any]) -> Html:
     return element("p", str(fields["title"]), class_="title", dir="auto")
 
 
-def _fact(fields: Mapping[str, Any], words: str) -> Html:
+def _fact(passage: Passage) -> Html:
+    fields, words = passage.fields, passage.text
     if not (fields.get("head") and fields.get("tail")):
         return element("p", words, dir="auto")
+    support = fields.get("support")
+    # Of a table, which has no studies, the rows are counted.
+    n_studies = support if passage.source.study and isinstance(support, int) else 0
+    # Of what a report denies or doubts, head and tail alone would say the contrary.
+    said = element("p", words, dir="auto") if fields.get("polarity") in _NOT_SURE else ""
+    stated = element("p", f"stated by {n_studies} studies", class_="title") if n_studies > 1 else ""
+    return joined(said, _triple(fields), stated)
+
+
+def _triple(fields: Mapping[str, Any]) -> Html:
     return element(
         "p",
         element("b", str(fields["head"])),

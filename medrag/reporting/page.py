@@ -19,7 +19,7 @@ from medrag.reporting.answer_parts import (
 from medrag.reporting.answer_regions import region_names
 from medrag.reporting.cards import citation_card, hit_list, picture_figure
 from medrag.reporting.evidence import question_pictures
-from medrag.reporting.facts import facts_graph
+from medrag.reporting.graph import evidence_graph
 from medrag.reporting.head import head
 from medrag.reporting.markup import Html, element, joined
 from medrag.reporting.words import linked
@@ -85,7 +85,7 @@ def _article(answer: Answer, number: int, roots: Mapping[str, Path]) -> Html:
         citation_card(each, answer, roots, anchor=anchor, back=first.get(each.marker))
         for each in answer.citations
     ]
-    graph = facts_graph(answer.citations, f"{anchor}e")
+    graph = evidence_graph(answer, f"{anchor}e")
     return element(
         "article",
         _asked_and_answered(answer, number, words),

@@ -1,12 +1,12 @@
 """Claims that rest on records of other patients alone: true of them, and of nobody else."""
 
-from medrag.records import OF_ANOTHER_PATIENT, Answer, Passage, Question
+from medrag.records import Answer, Passage, Question, is_of_a_patient
 
 
 def of_another_patient(passage: Passage, question: Question) -> bool:
     """Tell whether a passage is a record of another patient than the one in question."""
     same = bool(question.subject) and passage.source.subject == question.subject
-    return passage.kind in OF_ANOTHER_PATIENT and not same
+    return is_of_a_patient(passage) and not same
 
 
 def resting_on_others(answer: Answer) -> frozenset[int]:

@@ -108,8 +108,9 @@ def test_every_marker_leads_to_its_evidence_and_back(page: Browser) -> None:
         })
         """
     )
-    # Each of two answers: [1, 2], [1], [3-4] are five links, and two edges of the graph.
-    assert len(led) == 14
+    # Each of two answers: [1, 2], [1], [3-4] are five links, and two edges of the graph, each drawn
+    # twice.
+    assert len(led) == 18
     assert all(each is not None and each[0] == each[1] == each[2] for each in led)
 
 

@@ -6,7 +6,7 @@ from string import punctuation
 from typing import NamedTuple
 
 from medrag.language import sentences, without_markers
-from medrag.records import OF_ANOTHER_PATIENT, Answer, Passage
+from medrag.records import Answer, Passage, is_of_a_patient
 from medrag.verification.contradictions import known_language
 
 # Words in a row that are no chance: a shorter run is a phrase that all reports share.
@@ -71,7 +71,7 @@ def _common_spans(
 def _of_another(passage: Passage, answer: Answer) -> bool:
     subject = answer.question.subject
     same = subject is not None and passage.source.subject == subject
-    return passage.kind in OF_ANOTHER_PATIENT and not same
+    return is_of_a_patient(passage) and not same
 
 
 def _sentences(answer: Answer, language: str) -> list[list[str]]:

@@ -15,7 +15,7 @@ from medrag.images.formats import raster_name
 from medrag.images.given import at_most, png
 from medrag.images.limits import decoding
 from medrag.integrations.llama_index.core import core
-from medrag.records import OF_ANOTHER_PATIENT, Hit, ImageRef, Passage, Region
+from medrag.records import Hit, ImageRef, Passage, Region, is_of_a_patient
 
 _LOGGER = logging.getLogger(__name__)
 # What a model reads beside the words of a node; all else is for the program.
@@ -90,9 +90,7 @@ def metadata_of(hit: Hit) -> dict[str, Any]:
         "domain": source.domain,
         "licence": source.licence,
         "language": source.language,
-        "patient": "not the one that is asked about"
-        if passage.kind in OF_ANOTHER_PATIENT
-        else None,
+        "patient": "not the one that is asked about" if is_of_a_patient(passage) else None,
         "fields": {key: passage.fields[key] for key in FIELDS if key in passage.fields} or None,
         "picture": _place(passage.images[0]) if passage.images else None,
         "n_pictures": len(passage.images) or None,
