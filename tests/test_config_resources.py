@@ -12,8 +12,8 @@ from medrag.config.place import Place
 from medrag.config.resources import named_indexes
 from medrag.config.swapping import generator_spec, with_generator
 from medrag.errors import RecipeError
-from medrag.protocols import Channel, Library, Retriever, VectorChannel
-from medrag.records import Filter, Hit, Question, Retrieved, Usage
+from medrag.protocols import Channel, Generator, Library, Retriever, VectorChannel
+from medrag.records import Filter, Generation, Hit, Prompt, Question, Retrieved, Usage
 
 ANSWER = {"kind": "one_pass", "generator": {"kind": "extractive"}}
 
@@ -230,3 +230,44 @@ def test_a_recipe_with_a_model_is_asked_without_one(index: Index) -> None:
         Question(text="What blunts the angle?")
     )
     assert answer.model == "extractive"
+
+
+class Heavy:
+    """A generator that counts how often it was made."""
+
+    made = 0
+    name = "heavy"
+
+    def __init__(self, *, model: str) -> None:
+        type(self).made += 1
+        self.model = model
+
+    def generate(self, prompts: Sequence[Prompt]) -> list[Generation]:
+        return [Generation("Yes.") for _ in prompts]
+
+
+class Thinking(Gathering):
+    """A retriever with a model of its own."""
+
+    def __init__(self, *, library: Library, inner: Mapping[str, Retriever], by: Generator) -> None:
+        super().__init__(library=library, inner=inner)
+        self.by = by
+
+
+@pytest.mark.parametrize(("other", "n"), [("m", 1), ("n", 2)])
+def test_a_model_that_is_named_twice_is_loaded_once(
+    index: Index, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other: str, n: int
+) -> None:
+    for protocol, kind, name in (
+        ("generator", "heavy", "Heavy"),
+        ("retriever", "thinking", "Thinking"),
+    ):
+        known = {**tables.TABLES[protocol], kind: f"{__name__}:{name}"}
+        monkeypatch.setattr(tables, "TABLES", {**tables.TABLES, protocol: known})
+    path = recipe(tmp_path, f"{{kind: thinking, inner: {{}}, by: {{kind: heavy, model: {other}}}}}")
+    written = path.read_text(encoding="utf-8")
+    path.write_text(written.replace("extractive", "heavy, model: m"), encoding="utf-8")
+    Heavy.made = 0
+    made = load_pipeline(path, index=index)
+    assert Heavy.made == n
+    assert (made.retriever.by is made.answerer.generator) == (n == 1)  # type: ignore[attr-defined]

@@ -62,7 +62,7 @@ NoGuard = Annotated[
 Template = Annotated[
     str | None,
     typer.Option(
-        help="What a model is asked for: report, longitudinal, explanation, grounding, summary "
+        help="What a model is asked for: report, longitudinal, few_shot, grounding, summary "
         "..., or a file; by default what the pipeline says."
     ),
 ]

@@ -89,10 +89,12 @@ class ConceptsRetriever:
         """Rank concepts by the picture, and give their passages; at most k.
 
         Raises:
-            ValueError: if k is below 1.
+            ValueError: if k is below 1, or questions and filters differ in number.
         """
         if k < 1:
             raise ValueError(f"k must be at least 1, got {k}")
+        if len(questions) != len(filters):
+            raise ValueError(f"{len(questions)} questions need as many filters: {len(filters)}")
         pictured = [place for place, question in enumerate(questions) if question.images]
         scores = self.probabilities([questions[place] for place in pictured])
         found = [Retrieved(()) for _ in questions]

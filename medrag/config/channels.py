@@ -17,7 +17,7 @@ _WEIGHTLESS: Mapping[str, Mapping[str, Any]] = {
     "graph": {"kind": "graph"},
 }
 _PICTURED = frozenset({"image", "captions", "dicom", "nifti", "textbook"})
-_MAYBE_PICTURED = frozenset({"report", "case", "nodes"})
+_MAYBE_PICTURED = frozenset({"report", "case", "nodes", "published", "radgraph"})
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 
@@ -31,7 +31,7 @@ def fitting_channels(files: Iterable[SourceFile]) -> dict[str, Mapping[str, Any]
         names_pictures(file.path) for file in listed if file.kind in _MAYBE_PICTURED
     ):
         fitting.append("image")
-    if "graph" in kinds:
+    if kinds & {"graph", "radgraph"}:
         fitting.append("graph")
     return {name: _WEIGHTLESS[name] for name in fitting}
 

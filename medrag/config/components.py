@@ -25,6 +25,9 @@ from medrag.config.resources import (
 from medrag.config.tables import constructor, kinds
 from medrag.config.values import converted
 
+# What is built once for a pipeline, however often it is named: it may hold gigabytes.
+_MODELS = frozenset({"generator", "encoder"})
+
 _NESTED: Mapping[Any, str] = {
     protocols.Encoder: "encoder",
     protocols.Retriever: "retriever",
@@ -63,6 +66,20 @@ class Plan:
         Raises:
             RecipeError: if the constructor refuses a value, or a channel is not in the index.
         """
+        shared = index.models if index is not None and self.protocol in _MODELS else None
+        if shared is None or given:
+            return self._made(index, given)
+        if (key := self.key) not in shared:
+            shared[key] = self._made(index, given)
+        return shared[key]
+
+    @property
+    def key(self) -> str:
+        """Name what is built: equal for plans that say the same at different places."""
+        told = {name: _key_of(value) for name, value in sorted(self.arguments.items())}
+        return repr((self.protocol, self.kind, self.index, told))
+
+    def _made(self, index: Resources | None, given: Mapping[str, Any]) -> Any:
         here = index.of(self.index) if index is not None else None
         made = {key: self._built(value, here, index) for key, value in self.arguments.items()}
         try:
@@ -82,6 +99,16 @@ class Plan:
         if here is None:
             raise self.place.error(f"{self.kind!r} needs an index, and stands where there is none")
         return here.library if isinstance(value, Passages) else value.given(here)
+
+
+def _key_of(value: Any) -> Any:
+    if isinstance(value, Plan):
+        return value.key
+    if isinstance(value, tuple):
+        return [_key_of(each) for each in value]
+    if isinstance(value, Mapping):
+        return {str(key): _key_of(each) for key, each in sorted(value.items(), key=str)}
+    return value
 
 
 def planned(protocol: str, spec: Any, place: Place, *, given: frozenset[str] = frozenset()) -> Plan:

@@ -14,8 +14,8 @@ def model_channel(name: str, model: str) -> dict[str, Any]:
 
     A preset gives the kind of encoder, the side of the question and its options; a folder is known
     by its configuration; anything else is the hub id of a sentence-transformers model. An encoder
-    of pictures and texts compares pictures with pictures, in a channel that is named "text" texts
-    with texts; a recipe can cross them.
+    of pictures and texts compares pictures with pictures; in a channel that is named "text" texts
+    with texts, and in one named "image_text" pictures of questions with texts of passages.
 
     Raises:
         RecipeError: if the model must be served, needs more than its name, is not known where its
@@ -81,7 +81,7 @@ def _channel(name: str, kind: str, options: Mapping[str, Any]) -> dict[str, Any]
     encoder = {"kind": kind, **options}
     if kind == "sparse":
         return {"kind": "sparse", "encoder": encoder}
-    if kind == "clip" and name == "text":
+    if kind == "clip" and name in ("text", "image_text"):
         encoder["passages"] = "text"
     pictures = kind == "image" or (kind == "clip" and name != "text")
     return {"kind": "dense", "encoder": encoder, "side": "image" if pictures else "text"}

@@ -7,7 +7,7 @@ from pathlib import Path
 from medrag.build import SourceFile
 
 # Kinds whose records name pictures, with the words that belong to them.
-_TABLES = frozenset({"report", "case", "captions", "nodes"})
+_TABLES = frozenset({"report", "case", "captions", "nodes", "published", "radgraph"})
 _MAX_BYTES = 256 * 1024 * 1024
 _ENDING = re.compile(r"\.(?:jpe?g|png|webp|tiff?|bmp|gif|dcm)\b", re.IGNORECASE)
 _LONGEST_PATH = 255

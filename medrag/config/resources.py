@@ -17,12 +17,17 @@ _CHANNELS = (protocols.Channel, protocols.VectorChannel)
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """An open index as components see it; `others` are those that a recipe names beside it."""
+    """An open index as components see it; `others` are those that a recipe names beside it.
+
+    `models` keeps the models that were built for a pipeline, so that one that is named twice is
+    loaded once.
+    """
 
     name: str
     library: Library
     channels: Mapping[str, Channel]
     others: "Mapping[str, Resources]" = field(default_factory=lambda: _NONE)
+    models: dict[str, Any] = field(default_factory=dict, compare=False)
 
     def of(self, name: str | None) -> "Resources":
         """Give another index that the recipe names; None for this one."""

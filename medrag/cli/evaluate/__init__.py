@@ -6,11 +6,14 @@ from medrag.cli.evaluate import (
     benchmarks,
     calibrate,
     compare,
+    contexts,
     ragas,
     report,
     retrieval,
+    router,
     run,
     score,
+    selection,
     split,
 )
 
@@ -25,6 +28,9 @@ app.command("compare")(compare.compare)
 app.command("report")(report.report)
 app.command("calibrate")(calibrate.calibrate)
 app.command("retrieval")(retrieval.retrieval)
+app.command("router")(router.router)
+app.command("selection")(selection.selection)
+app.command("contexts")(contexts.contexts)
 app.command("ragas")(ragas.ragas)
 app.command("split")(split.split)
 app.command("benchmarks")(benchmarks.benchmarks)
