@@ -328,6 +328,19 @@ class _Deferred:
             raise self._place.error(f"a channel of kind {kind!r} has no vectors; name a dense one")
         return RowVectors(store=self._store, channel=self._name)
 
+    def link(self, text: str) -> Any:
+        """Find the concepts that a text names; of a graph channel, as `expand` and the others."""
+        return self._channel.link(text)  # type: ignore[attr-defined]
+
+    def expand(self, text: str, k: int) -> Any:
+        return self._channel.expand(text, k)  # type: ignore[attr-defined]
+
+    def paths(self, text: str, hops: int = 3, k: int = 10) -> Any:
+        return self._channel.paths(text, hops=hops, k=k)  # type: ignore[attr-defined]
+
+    def concepts(self, nodes: Any) -> Any:
+        return self._channel.concepts(nodes)  # type: ignore[attr-defined]
+
     @property
     def encoder(self) -> Any:
         return getattr(self._channel, "encoder", None)

@@ -1,5 +1,6 @@
 """Terms and facts as a graph on disk: joined by id and name, the same bytes every time."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -52,8 +53,8 @@ def test_a_folder_without_a_graph_is_named(tmp_path: Path) -> None:
         GraphChannel(folder=tmp_path, mask=everything)
     compile_graph([], tmp_path)
     about = (tmp_path / "graph.json").read_text(encoding="utf-8")
-    (tmp_path / "graph.json").write_text(about.replace('"format": 1', '"format": 99'))
-    with pytest.raises(IndexFormatError, match="format 99, expected 1"):
+    (tmp_path / "graph.json").write_text(about.replace('"format": 2', '"format": 99'))
+    with pytest.raises(IndexFormatError, match="format 99, expected 2"):
         GraphChannel(folder=tmp_path, mask=everything)
     (tmp_path / "graph.json").write_text(about.replace("n_nodes", "n_nodez"))
     with pytest.raises(IndexFormatError, match="is not a compiled graph"):
@@ -67,6 +68,21 @@ def test_a_number_of_a_graph_that_stands_for_nothing_is_named(tmp_path: Path) ->
     channel = GraphChannel(folder=tmp_path, mask=everything)
     with pytest.raises(IndexFormatError, match="is not a compiled graph"):
         channel.search([Question("Define sun blindness.")], 5, [Filter()])
+
+
+@pytest.mark.parametrize("array", ["node_starts", "term_starts", "parents", "node_others"])
+def test_no_array_of_wild_numbers_ends_in_another_error(tmp_path: Path, array: str) -> None:
+    compiled(PASSAGES, tmp_path)
+    numbers = np.load(tmp_path / f"{array}.npy")
+    for wild in (numbers + 10**6, -numbers - 10**6, numbers[::-1].copy()):
+        np.save(tmp_path / f"{array}.npy", wild)
+        channel = GraphChannel(folder=tmp_path, mask=everything)
+        for text in ("Miller carditis and sun blindness", "Where is acute Miller carditis?"):
+            for ask in (channel.paths, channel.expand, channel.link):
+                with suppress(IndexFormatError):
+                    ask(text)
+            with suppress(IndexFormatError):
+                channel.search([Question(text)], 5, [Filter()])
 
 
 def test_the_same_passages_compile_to_the_same_bytes(tmp_path: Path) -> None:

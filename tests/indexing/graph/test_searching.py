@@ -144,6 +144,56 @@ def test_a_term_that_says_only_its_name_stands_below_one_that_explains(tmp_path:
     assert [row for row, _ in ranking] == [1, 0]
 
 
+def test_a_term_that_lists_what_is_asked_for_stands_behind_its_facts(tmp_path: Path) -> None:
+    described = term("A:1", "xitis", text="xitis. A thing made up.")
+    passages = [
+        described,
+        term("A:1", "xitis", text="xitis. Has symptom: itching."),
+        fact("A:1 xitis", "has_symptom", "S:1 itching"),
+        fact("A:1 xitis", "located_in", "U:1 skin"),
+    ]
+    channel = compiled(passages, tmp_path)
+    [ranking] = channel.search([Question("What are the symptoms of xitis?")], 5, [Filter()])
+    assert [row for row, _ in ranking][:2] == [2, 1]
+    [ranking] = channel.search([Question("Where is xitis located?")], 5, [Filter()])
+    assert ranking[0].row == 3
+
+
+def test_a_described_concept_may_be_asked_about_at_length(channel: GraphChannel) -> None:
+    # Two words of about eight are named; those of a symptom or a place would not be enough.
+    assert texts(channel, "Grandmother's cardiologist yesterday mentioned Miller carditis, alas")
+    assert not texts(channel, "Grandmother's cardiologist yesterday mentioned blurred vision, alas")
+
+
+def test_what_holds_of_a_broader_concept_is_found_many_kinds_down(tmp_path: Path) -> None:
+    chain = [fact(f"A:{n} kind {'abcdef'[n]}itis", "is_a", f"A:{n + 1} kind {'abcdef'[n + 1]}itis")
+             for n in range(5)]  # fmt: skip
+    passages = [*chain, fact("A:5 kind fitis", "has_symptom", "S:1 itching")]
+    channel = compiled(passages, tmp_path)
+    [ranking] = channel.search([Question("What are the symptoms of kind aitis?")], 10, [Filter()])
+    assert 5 in [row for row, _ in ranking]
+
+
+def test_concepts_near_what_a_text_names_expand_it(channel: GraphChannel) -> None:
+    first, *others = channel.expand("Miller carditis", 5)
+    assert (first.id, first.name) == ("D:3", "Miller carditis")
+    assert {"racing pulse", "left ventricle", "heart disease"} <= {each.name for each in others}
+    assert [each.score for each in others] == sorted((e.score for e in others), reverse=True)
+    assert channel.expand("nothing of it", 5) == []
+
+
+def test_a_fact_with_a_denied_end_stands_below_others_of_its_concept(channel: GraphChannel) -> None:
+    found = texts(channel, "Miller carditis without racing pulse")
+    assert found.index("Miller carditis located_in left ventricle") < found.index(
+        "Miller carditis has_symptom racing pulse"
+    )
+
+
+def test_a_question_that_begins_with_a_denial_asks_all_the_same(channel: GraphChannel) -> None:
+    best = "sun blindness has_symptom blurred vision"
+    assert texts(channel, "Isn't blurred vision a symptom of sun blindness?")[0] == best
+
+
 def test_a_circle_of_kinds_is_walked_once(tmp_path: Path) -> None:
     circle = [fact("A:1 xitis", "is_a", "A:2 yitis"), fact("A:2 yitis", "is_a", "A:1 xitis")]
     assert len(compiled(circle, tmp_path).search([Question("xitis")], 5, [Filter()])[0]) == 2

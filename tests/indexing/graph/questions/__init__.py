@@ -1,0 +1,1 @@
+"""Questions about terms and facts, generated from a seed: templates, variations, gold passages."""
