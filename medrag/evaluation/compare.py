@@ -110,9 +110,9 @@ def compare_runs(
             was answered by both.
         ValueError: if a measure is unknown.
     """
-    _check_same_items(a, b)
+    check_same_items(a, b)
     items = list(a.run.items.values())
-    first, second = _columns(a, protocol), _columns(b, protocol)
+    first, second = columns_of(a, protocol), columns_of(b, protocol)
     problems = tuple(_problems(a, first) + _problems(b, second)) if a != b else ()
     clusters = [item.cluster for item in items]
     names = _measures(first, second, protocol.headline, measures)
@@ -185,7 +185,8 @@ def _n_clusters(clusters: Sequence[str | None], counted: NDArray[np.bool_]) -> i
     return len({one or place for place, one in enumerate(clusters) if counted[place]})
 
 
-def _columns(side: Side, protocol: ScoringProtocol) -> Columns:
+def columns_of(side: Side, protocol: ScoringProtocol) -> Columns:
+    """Score the answers of one arm; an arm that is not there is refused."""
     if side.arm not in side.run.arms:
         raise EvaluationError(
             f"{side.run.folder} has no arm {side.arm!r}; it has {', '.join(side.run.arms)}"
@@ -206,7 +207,8 @@ def _problems(side: Side, columns: Columns) -> list[str]:
     return found
 
 
-def _check_same_items(a: Side, b: Side) -> None:
+def check_same_items(a: Side, b: Side) -> None:
+    """Refuse runs that are not of the same items."""
     one, other = a.run, b.run
     if one.folder == other.folder:
         return

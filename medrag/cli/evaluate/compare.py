@@ -1,4 +1,4 @@
-"""`medrag eval compare`: two runs, or two arms of one, on the same items."""
+"""`medrag eval compare`: runs, or arms of one, on the same items."""
 
 import math
 from pathlib import Path
@@ -23,6 +23,7 @@ from medrag.cli.output import message, show, show_json, table
 if TYPE_CHECKING:
     from medrag.codec import Json
     from medrag.evaluation.compare import Comparison, Side
+    from medrag.evaluation.several import Row, Table
     from medrag.evaluation.statistics import McNemar
 
 _SIDE = "The folder of a run; RUN@ARM names an arm other than context."
@@ -31,6 +32,10 @@ _SIDE = "The folder of a run; RUN@ARM names an arm other than context."
 def compare(
     a: Annotated[str, typer.Argument(metavar="RUN[@ARM]", help=_SIDE)],
     b: Annotated[str, typer.Argument(metavar="RUN[@ARM]", help="What is compared with it.")],
+    more: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="RUN[@ARM]", help="Further ones: a table of all, beside the first."),
+    ] = None,
     protocol: ProtocolName = None,
     faithful: Faithful = False,
     measure: Annotated[
@@ -45,18 +50,84 @@ def compare(
 ) -> None:
     """Tell whether b differs from a, and what a set of this size could show."""
     from medrag.evaluation.compare import compare_runs
+    from medrag.evaluation.several import compare_several
 
-    first, second = _side(a), _side(b)
-    judge = judge_of(first.run, judge_url, judge_model, key_variable)
-    chosen = protocol_of(first.run, protocol, faithful=faithful, judge=judge)
+    sides = [_side(each) for each in (a, b, *(more or ()))]
+    judge = judge_of(sides[0].run, judge_url, judge_model, key_variable)
+    chosen = protocol_of(sides[0].run, protocol, faithful=faithful, judge=judge)
+    wanted = measure or ()
     try:
-        found = compare_runs(first, second, chosen, measures=measure or (), seed=seed)
+        if more:
+            several = compare_several(sides, chosen, measures=wanted, seed=seed)
+            show_json(several_json(several)) if as_json else _show_several(several)
+            return
+        found = compare_runs(sides[0], sides[1], chosen, measures=wanted, seed=seed)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--measure") from error
     if as_json:
         show_json(comparison_json(found))
     else:
         _show(found)
+
+
+def several_json(found: "Table") -> "Json":
+    """{"n_items", "runs": [{"name", "measures": {name: {...}}, "n_kept", "seconds"}]}."""
+    return {
+        "n_items": found.n_items,
+        "runs": [
+            {
+                "name": row.name,
+                "measures": {name: _measure_json(row, name) for name in found.measures},
+                "n_kept": known(row.n_kept),
+                "seconds": known(row.seconds),
+            }
+            for row in found.rows
+        ],
+    }
+
+
+def _measure_json(row: "Row", name: str) -> "Json":
+    """{"value", "low", "high", "n"}; of all but the first run also the difference to that."""
+    one = row.estimates[name]
+    told = {"value": known(one.value), "low": known(one.low), "high": known(one.high), "n": one.n}
+    if name not in row.differences:
+        return told
+    difference = row.differences[name]
+    return {
+        **told,
+        "difference": known(difference.difference),
+        "difference_low": known(difference.interval.low),
+        "difference_high": known(difference.interval.high),
+        "p": known(difference.p),
+        "adjusted_p": known(row.adjusted_p[name]),
+    }
+
+
+def _show_several(found: "Table") -> None:
+    head = ["run", "hits", "seconds"]
+    for name in found.measures:
+        head += [name, "to the first", "p (Holm)"]
+    rows = [head]
+    for row in found.rows:
+        line = [row.name, f"{row.n_kept:.1f}", f"{row.seconds:.2f}"]
+        for name in found.measures:
+            one = row.estimates[name]
+            line.append(f"{one.value:.3f} [{one.low:.3f}, {one.high:.3f}]")
+            line += _beside(row, name)
+        rows.append(line)
+    show(table(rows))
+    show(
+        f"{found.n_items} items; intervals by bootstrap over clusters; p: paired permutation test "
+        "to the first run, Holm's correction over the table"
+    )
+
+
+def _beside(row: "Row", name: str) -> list[str]:
+    if name not in row.differences:
+        return ["", ""]
+    difference = row.differences[name]
+    low, high = difference.interval
+    return [f"{difference.difference:+.3f} [{low:+.3f}, {high:+.3f}]", _p(row.adjusted_p[name])]
 
 
 def comparison_json(found: "Comparison") -> "Json":
