@@ -5,6 +5,7 @@ import math
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -221,6 +222,43 @@ def test_retrievers_are_compared_pair_by_pair(medrag: Run, small: Index, asked: 
     found = shape(value)
     # The same name twice is one system, and there is no pair to compare.
     assert found["n_queries"] == 6
+
+
+def test_a_pipeline_is_compared_with_channels(medrag: Run, small: Index, asked: Path) -> None:
+    systems = ("--system", "lexical", "--fusion", "rrf", "--pipeline", "best")
+    judged = ("--benchmark", "qa", "--data", asked, "--measure", "Hit@1")
+    found = shape(medrag("eval", "retrieval", small.folder, *judged, *systems, "--json"))
+    assert list(found["systems"]) == ["lexical (rrf)", "best"]  # type: ignore[call-overload]
+    changes: list[dict[str, Any]] = found["differences"]  # type: ignore[assignment]
+    [change] = changes
+    assert (change["a"], change["b"], change["n"]) == ("lexical (rrf)", "best", 6)
+    gained = change["n_better"] - change["n_worse"]
+    assert gained == round(6 * change["difference"])
+    told = medrag("eval", "retrieval", small.folder, *judged, *systems)
+    assert "difference better worse p p (Holm)" in " ".join(told.stdout.split())
+
+
+def test_two_pipelines_are_compared(medrag: Run, small: Index, asked: Path) -> None:
+    systems = ("--pipeline", "sample", "--pipeline", "best")
+    judged = ("--benchmark", "qa", "--data", asked, "--measure", "Hit@1")
+    found = shape(medrag("eval", "retrieval", small.folder, *judged, *systems, "--json"))
+    assert set(found["systems"]) == {"sample", "best"}  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--channel", "lexical", "--pipeline", "best"),
+        ("--channel", "lexical", "--system", "lexical"),
+        ("--pipeline", "best", "--fusion", "rrf"),
+        ("--system", "lexical", "--fusion", "sum"),
+    ],
+)
+def test_ways_to_retrieve_that_exclude_each_other_are_refused(
+    medrag: Run, small: Index, asked: Path, options: tuple[str, ...]
+) -> None:
+    judged = ("--benchmark", "qa", "--data", asked)
+    assert medrag("eval", "retrieval", small.folder, *judged, *options).exit_code == 2
 
 
 @pytest.mark.parametrize(

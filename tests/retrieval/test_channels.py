@@ -214,12 +214,12 @@ class Weak(Fixed):
 
 
 def test_a_graph_weighs_as_little_as_its_best_score_says() -> None:
-    # best score 0.1 of 0.5: weight 0.2
+    # best score 0.1 of 0.5: a weight of 0.2, times 1.5 of a graph
     hits = retrieved({"lexical": Fixed(4, 6), "graph": Weak(7)})
     assert [(int(h.passage.id), h.score) for h in hits] == [
-        (4, pytest.approx(1 / 1.2)),
-        (7, pytest.approx(0.2 / 1.2)),
-        (6, pytest.approx(0.1 / 1.2)),
+        (4, pytest.approx(1 / 1.3)),
+        (7, pytest.approx(0.3 / 1.3)),
+        (6, pytest.approx(0.1 / 1.3)),
     ]
 
 
@@ -243,3 +243,23 @@ def test_how_a_picture_looks_weighs_more_than_how_it_is_asked_about() -> None:
 def test_a_picture_weight_must_be_positive() -> None:
     with pytest.raises(ValueError, match="picture_weight must be positive and finite, got 0"):
         ChannelsRetriever(rows=Rows(), channels={"a": Fixed(1)}, picture_weight=0)
+
+
+def test_shares_of_the_best_can_be_fused_with_words_weighing_less() -> None:
+    hits = retrieved(
+        {"lexical": Fixed(4, 7), "text": Fixed(7, 5)}, fusion="share_of_best", lexical_weight=0.25
+    )
+    # 7: 0.9 by words and 1 by vectors; 5 and 4 lack one of them: 0.9 - 0.1 / 2 = 0.85 there
+    assert rows_of(hits) == [7, 5, 4]
+    expected = [(0.25 * 0.9 + 1) / 1.25, (0.25 * 0.85 + 0.9) / 1.25, (0.25 + 0.85) / 1.25]
+    assert [hit.score for hit in hits] == pytest.approx(expected)
+
+
+def test_a_weight_of_words_does_not_matter_where_there_are_no_others() -> None:
+    assert rows_of(retrieved({"text": Fixed(7, 5)}, lexical_weight=0.25)) == [7, 5]
+    assert rows_of(retrieved({"lexical": Fixed(7, 5)}, lexical_weight=0.25)) == [7, 5]
+
+
+def test_a_weight_of_words_that_is_not_positive_is_refused() -> None:
+    with pytest.raises(ValueError, match="lexical_weight must be positive and finite, got 0"):
+        ChannelsRetriever(rows=Rows(), channels={"text": Fixed(1)}, lexical_weight=0)

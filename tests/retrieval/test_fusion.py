@@ -3,7 +3,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medrag.retrieval.fusion import reciprocal_rank_fusion, weighted_sum_fusion
+from medrag.retrieval.fusion import (
+    reciprocal_rank_fusion,
+    share_of_best_fusion,
+    weighted_sum_fusion,
+)
 
 RANKS = st.lists(
     st.permutations(range(8)).map(lambda order: [place + 1 if place < 5 else 0 for place in order]),
@@ -86,3 +90,51 @@ def test_no_ranking_fuses_to_nothing() -> None:
 def test_weights_that_are_all_zero_cannot_be_averaged() -> None:
     with pytest.raises(ValueError, match="not all be 0"):
         weighted_sum_fusion(np.ones((1, 3)), weights=[0])
+
+
+def test_shares_of_the_best_keep_how_close_scores_lie() -> None:
+    # 10, 5 and 0.9, 0.8: shares 1, 0.5 and 1, 0.8889, halved by two rankings
+    fused = share_of_best_fusion(np.array([[10.0, 5.0], [0.8, 0.9]]))
+    np.testing.assert_allclose(fused, [(1 + 0.8 / 0.9) / 2, (0.5 + 1) / 2], rtol=1e-12)
+
+
+def test_a_passage_that_a_ranking_lacks_lies_below_the_last_by_half_of_its_fall() -> None:
+    # 10 to 8: 8 - 2 / 2 = 7; 10 to 3: 3 - 7 / 2 is below 0
+    near = share_of_best_fusion(np.array([[10.0, 8.0, np.nan]]))
+    np.testing.assert_allclose(near, [1, 0.8, 0.7], rtol=1e-12)
+    far = share_of_best_fusion(np.array([[10.0, 3.0, np.nan]]))
+    np.testing.assert_allclose(far, [1, 0.3, 0], rtol=1e-12)
+
+
+def test_scores_that_do_not_start_at_zero_are_scaled_between_lowest_and_best() -> None:
+    # -6 to -2: 0.5 and 0 beside 1; what lacks cannot be below the last
+    fused = share_of_best_fusion(np.array([[-2.0, -4.0, -6.0, np.nan]]))
+    np.testing.assert_allclose(fused, [1, 0.5, 0, 0], rtol=1e-12)
+    np.testing.assert_allclose(share_of_best_fusion(np.array([[-2.0, -2.0]])), [1, 1], rtol=1e-12)
+
+
+def test_rankings_without_a_share_are_told_apart_from_errors() -> None:
+    assert share_of_best_fusion(np.zeros((0, 3))).tolist() == [0, 0, 0]
+    assert share_of_best_fusion(np.full((1, 2), np.nan)).tolist() == [0, 0]
+    with pytest.raises(ValueError, match="weights must not all be 0"):
+        share_of_best_fusion(np.ones((1, 2)), weights=[0])
+
+
+SCORES = st.lists(
+    st.lists(st.one_of(st.just(np.nan), st.floats(-9, 9)), min_size=4, max_size=4),
+    min_size=1,
+    max_size=3,
+).map(np.array)
+
+
+@given(SCORES)
+def test_shares_lie_between_nought_and_one_and_keep_each_ranking_in_order(
+    scores: np.ndarray,
+) -> None:
+    fused = share_of_best_fusion(scores)
+    assert ((fused >= 0) & (fused <= 1 + 1e-12)).all()
+    alone = share_of_best_fusion(scores[:1])
+    found = ~np.isnan(scores[0])
+    for a, b in zip(*np.triu_indices(4, 1), strict=True):
+        if found[a] and found[b] and scores[0][a] > scores[0][b]:
+            assert alone[a] >= alone[b]

@@ -3,9 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medrag.records import Usage
 from medrag.retrieval.scaling import check_scaling, mean_of_scaled
-from medrag.retrieval.spending import together
 
 LACKS = np.nan
 NUMBERS = st.floats(-1e6, 1e6) | st.just(LACKS)
@@ -61,9 +59,3 @@ def test_weights_that_make_no_mean_are_refused(weights: list[float], scaling: st
 def test_an_unknown_scaling_is_refused() -> None:
     with pytest.raises(ValueError, match="scaling must be 'min_max' or 'z', got 'log'"):
         check_scaling("log")
-
-
-def test_costs_add_up_and_what_one_does_not_know_is_not_known() -> None:
-    assert together([Usage(1, 2, 0.5), None, Usage(3, 4, 0.25)]) == Usage(4, 6, 0.75)
-    assert together([Usage(1, None, 0.5), Usage(0, 4, None)]) == Usage(1, None, None)
-    assert together([None, None]) is None

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -41,14 +41,23 @@ def retrieval(
     ] = None,
     channel: Channels = None,
     pipeline: Annotated[
-        str | None, typer.Option(help="Retrieve as this pipeline does, instead of by channels.")
+        list[str] | None,
+        typer.Option(
+            metavar="RECIPE",
+            help="Retrieve as this pipeline does; may repeat, and stand beside --system.",
+        ),
     ] = None,
     system: Annotated[
         list[str] | None,
         typer.Option(
             metavar="CHANNEL[,CHANNEL]",
-            help="Channels to compare with those of another --system, pair by pair; may repeat.",
+            help="Channels to compare with those of another --system or --pipeline, pair by pair; "
+            "may repeat.",
         ),
+    ] = None,
+    fusion: Annotated[
+        Literal["rrf", "weighted_sum"] | None,
+        typer.Option(help="How --channel and --system fuse channels; weighted_sum if not given."),
     ] = None,
     measure: Measures = None,
     same_id: Annotated[
@@ -58,7 +67,11 @@ def retrieval(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Compare rankings with judgements, passages pooled to documents."""
-    _check_options(beir, benchmark, data, [bool(channel), bool(pipeline), bool(system)])
+    _check_options(beir, benchmark, data)
+    if channel and (pipeline or system):
+        raise typer.BadParameter("give --channel, or --pipeline and --system, not both")
+    if fusion and pipeline and not system:
+        raise typer.BadParameter("--fusion is of --channel and --system; a pipeline has its own")
     from medrag.config import open_index
     from medrag.evaluation.retrieval import MEASURES, document_of, evaluate_retrieval
 
@@ -78,9 +91,9 @@ def retrieval(
                 drop_same_id=same_id,
                 progress=bars,
             )
-            for called, retriever in _retrievers(index, channel, pipeline, system).items()
+            for called, retriever in _retrievers(index, channel, pipeline, system, fusion).items()
         }
-    if system and len(scores) > 1:
+    if len(scores) > 1:
         _tell_systems(scores, task.split, as_json=as_json)
     elif as_json:
         show_json(scores_json(next(iter(scores.values()))))
@@ -114,25 +127,37 @@ def _tell_systems(scores: "Mapping[str, RetrievalScores]", split: str, *, as_jso
     from medrag.evaluation.rankings import compare_rankings
 
     differences = compare_rankings(scores, measures=list(next(iter(scores.values())).measures))
+    changed = [_changed(scores, each) for each in differences]
     if as_json:
         show_json(
             {
                 "systems": {called: scores_json(each) for called, each in scores.items()},
-                "differences": [difference_json(each) for each in differences],
+                "differences": [
+                    difference_json(each) | {"n_better": better, "n_worse": worse}
+                    for each, (better, worse) in zip(differences, changed, strict=True)
+                ],
             }
         )
         return
     for called, each in scores.items():
         show(called)
         _show(each, split)
-    rows = [["measure", "from", "to", "difference", "p", "p (Holm)"]]
-    for change in differences:
+    rows = [["measure", "from", "to", "difference", "better", "worse", "p", "p (Holm)"]]
+    for change, (better, worse) in zip(differences, changed, strict=True):
         low, high = change.difference.interval
         told = f"{change.difference.difference:+.4f} [{low:+.4f}, {high:+.4f}]"
         p, adjusted = f"{change.difference.p:.4f}", f"{change.adjusted_p:.4f}"
-        rows.append([change.measure, change.a, change.b, told, p, adjusted])
+        counts = (str(better), str(worse))
+        rows.append([change.measure, change.a, change.b, told, *counts, p, adjusted])
     show("paired permutation tests over the same queries; Holm's correction over all rows")
     show(table(rows))
+
+
+def _changed(scores: "Mapping[str, RetrievalScores]", each: "RankingDifference") -> tuple[int, int]:
+    """Count the queries that b does better by a measure, and those that it does worse."""
+    a, b = scores[each.a].per_query, scores[each.b].per_query
+    changes = [b[query][each.measure] - row[each.measure] for query, row in a.items()]
+    return sum(change > 0 for change in changes), sum(change < 0 for change in changes)
 
 
 def difference_json(each: "RankingDifference") -> dict[str, object]:
@@ -151,11 +176,7 @@ def difference_json(each: "RankingDifference") -> dict[str, object]:
     }
 
 
-def _check_options(
-    beir: Path | None, benchmark: str | None, data: Path | None, ways: list[bool]
-) -> None:
-    if sum(ways) > 1:
-        raise typer.BadParameter("give --channel, --pipeline or --system, not two of them")
+def _check_options(beir: Path | None, benchmark: str | None, data: Path | None) -> None:
     if (beir is None) == (benchmark is None):
         raise typer.BadParameter("give --beir DIR, or --benchmark NAME with --data DIR")
     if benchmark is not None and data is None:
@@ -196,19 +217,36 @@ def _task(
 
 
 def _retrievers(
-    index: "Index", channels: list[str] | None, pipeline: str | None, systems: list[str] | None
+    index: "Index",
+    channels: list[str] | None,
+    pipelines: list[str] | None,
+    systems: list[str] | None,
+    fusion: Literal["rrf", "weighted_sum"] | None,
 ) -> "dict[str, Retriever]":
-    """Name the retrievers to measure; a single one has no name."""
-    if pipeline is not None:
-        from medrag.config import load_pipeline
+    """Name the retrievers to measure: systems, then pipelines; channels alone have no name."""
+    from medrag.config import load_pipeline
 
-        return {"": load_pipeline(pipeline, index=index).retriever}
+    chosen = {text: text.split(",") for text in systems or ()}
+    for names in chosen.values():
+        check_names("system", names, index.channels)
+    if not chosen and not pipelines:
+        check_names("channel", channels, index.channels)
+        return {"": _by_channels(index, channels, fusion)}
+    suffix = f" ({fusion})" if fusion else ""
+    found: dict[str, Retriever] = {
+        f"{called}{suffix}": _by_channels(index, names, fusion) for called, names in chosen.items()
+    }
+    for recipe in pipelines or ():
+        found[recipe] = load_pipeline(recipe, index=index).retriever
+    return found
+
+
+def _by_channels(
+    index: "Index", names: list[str] | None, fusion: Literal["rrf", "weighted_sum"] | None
+) -> "Retriever":
     from medrag.retrieval.channels import ChannelsRetriever
 
-    chosen = {text: text.split(",") for text in systems} if systems else {"": channels}
-    for names in chosen.values():
-        check_names("system" if systems else "channel", names, index.channels)
-    return {
-        called: ChannelsRetriever(rows=index.rows, channels=index.chosen(names))
-        for called, names in chosen.items()
-    }
+    given = index.chosen(names)
+    if fusion is None:
+        return ChannelsRetriever(rows=index.rows, channels=given)
+    return ChannelsRetriever(rows=index.rows, channels=given, fusion=fusion)

@@ -59,20 +59,13 @@ def test_the_graph_alone_finds_the_gold_fact(
     assert share(questions, found) >= GOAL
 
 
-@pytest.mark.parametrize(
-    ("wordings", "weights"),
-    [(TUNING, None), (HELD_OUT, {"graph": 1.5})],
-    ids=["tuning", "held_out"],
-)
+@pytest.mark.parametrize("wordings", [TUNING, HELD_OUT], ids=["tuning", "held_out"])
 def test_words_and_graph_together_find_the_gold_fact(
-    index: Index,
-    passages: list[Passage],
-    wordings: Mapping[str, Wordings],
-    weights: Mapping[str, float] | None,
+    index: Index, passages: list[Passage], wordings: Mapping[str, Wordings]
 ) -> None:
     questions = drawn(passages, wordings, n=N, seed=SEED)
     channels = {name: index.channels[name] for name in ("lexical", "graph")}
-    retriever = ChannelsRetriever(rows=index.rows, channels=channels, weights=weights)
+    retriever = ChannelsRetriever(rows=index.rows, channels=channels)
     rankings = retriever.retrieve(asked(questions), K, [Filter()] * N)
     assert share(questions, [[hit.passage.id for hit in ranking] for ranking in rankings]) >= GOAL
 

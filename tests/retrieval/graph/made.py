@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medrag.records import Filter, Hit, ImageRef, Passage, Question, ScoredRow, Source
-from medrag.retrieval.graph.statements import allows
+from medrag.retrieval.guarding import allows
 
 PICTURE = ImageRef("/q.png", sha256="f" * 64)
 
