@@ -3,17 +3,12 @@
 from collections.abc import Sequence
 
 from medrag.language import sentences
+from medrag.language.estimating import text_tokens
 from medrag.language.known import read_as
 from medrag.records import Passage
 from medrag.retrieval.history.regions import seen
 
-_BYTES_OF_A_TOKEN = 3
 _CUT = "…"
-
-
-def estimated_tokens(text: str) -> int:
-    """Estimate the tokens of a text, rather too many than too few: one for every three bytes."""
-    return -(-len(text.encode("utf-8", "replace")) // _BYTES_OF_A_TOKEN)
 
 
 def shortened(passage: Passage, tokens: int) -> str:
@@ -29,15 +24,15 @@ def fitting(told: Sequence[str], tokens: int | None) -> str:
     A first sentence that is too long by itself is cut after a word.
     """
     whole = " ".join(told)
-    if tokens is None or estimated_tokens(whole) <= tokens:
+    if tokens is None or text_tokens(whole) <= tokens:
         return whole
     kept = next(
         (" ".join(told[:n]) for n in range(len(told) - 1, 0, -1)
-         if estimated_tokens(f"{' '.join(told[:n])} {_CUT}") <= tokens),
+         if text_tokens(f"{' '.join(told[:n])} {_CUT}") <= tokens),
         "",
     )  # fmt: skip
     words = [] if kept else (told[0].split() if told else [])
-    while words and estimated_tokens(f"{' '.join(words)} {_CUT}") > tokens:
+    while words and text_tokens(f"{' '.join(words)} {_CUT}") > tokens:
         words.pop()
     kept = kept or " ".join(words)
     return f"{kept} {_CUT}" if kept else ""

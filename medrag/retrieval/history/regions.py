@@ -118,7 +118,7 @@ def told(place: Place) -> str:
 
 
 def seen(passage: Passage) -> list[str]:
-    """Give what a report says was seen: its sections of findings and impression, or all of it."""
+    """Give what a report says was seen: findings, impression and the like, or all of it."""
     sections = passage.fields.get("sections")
     named = sections if isinstance(sections, Mapping) else {}
     texts = [str(named[name]) for name in _SEEN if isinstance(named.get(name), str)]

@@ -5,10 +5,12 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from medrag.errors import MedragError
+from medrag.language.estimating import text_tokens
 from medrag.protocols import Library
 from medrag.records import Filter, Hit, Kind, Passage, Question, Retrieved
 from medrag.records.times import earlier, time_parts
-from medrag.retrieval.history.excerpts import estimated_tokens, fitting, shortened
+from medrag.retrieval.checking import check_asked
+from medrag.retrieval.history.excerpts import fitting, shortened
 from medrag.retrieval.history.own import of_earlier_study, own_filter
 from medrag.retrieval.history.regions import Anatomy
 
@@ -97,10 +99,7 @@ class HistoryRetriever:
             MedragError: if a question names a patient, but no time that can be read, and `missing`
                 is "error".
         """
-        if k < 1:
-            raise ValueError(f"k must be at least 1, got {k}")
-        if len(questions) != len(filters):
-            raise ValueError(f"{len(questions)} questions need as many filters: {len(filters)}")
+        check_asked(questions, k, filters)
         return [self._history(q, k, f) for q, f in zip(questions, filters, strict=True)]
 
     def _history(self, question: Question, k: int, wanted: Filter) -> Retrieved:
@@ -129,12 +128,13 @@ class HistoryRetriever:
         """Find the earlier studies of the patient, newest first; equal times by row."""
         own = own_filter(question, wanted, self.kinds)
         studies: dict[str, list[Passage]] = {}
-        for row, passage in () if own is None else self.rows.passages_where(own):
+        for _, passage in () if own is None else self.rows.passages_where(own):
             late = wanted.before is not None and not earlier(passage.source.time, wanted.before)
             if late or not of_earlier_study(passage, question):
                 continue
-            # A record that names no study is one by itself.
-            study = studies.setdefault(passage.source.study or f"row {row}", [])
+            # Records of one day that name no study are taken for one: views of it, mostly.
+            day = time_parts(passage.source.time)[:3]
+            study = studies.setdefault(passage.source.study or f"day {day}", [])
             if not passage.text or all(passage.text != each.text for each in study):
                 study.append(passage)
         for study in studies.values():
@@ -179,7 +179,7 @@ class HistoryRetriever:
             if text is not None:
                 yield _Record(told.passage, text)
             if left is not None:
-                left -= estimated_tokens(text or told.passage.text)
+                left -= text_tokens(text or told.passage.text)
 
     def _text(self, told: "_Told", tokens: int | None) -> str | None:
         """Say what is shown in place of a passage; "" for the passage itself, None for nothing."""
@@ -187,12 +187,12 @@ class HistoryRetriever:
             return fitting(told.about, tokens) or None
         text = told.passage.text
         if not told.about:
-            fits = tokens is None or estimated_tokens(text) <= tokens
+            fits = tokens is None or text_tokens(text) <= tokens
             return "" if fits else shortened(told.passage, tokens or 0) or None
         first = " ".join(told.about)
-        if tokens is None or estimated_tokens(f"{first}\n{text}") <= tokens:
+        if tokens is None or text_tokens(f"{first}\n{text}") <= tokens:
             return f"{first}\n{text}"
-        room = tokens - estimated_tokens(f"{first}\n")
+        room = tokens - text_tokens(f"{first}\n")
         rest = shortened(told.passage, room) if room > 0 else ""
         return f"{first}\n{rest}" if rest else fitting(told.about, tokens) or None
 
