@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medrag.pipeline.guarding import guarded, is_history, kept_in, kept_out, violates
 from medrag.records import Filter, Hit, ImageRef, Passage, Question, Source
 from medrag.records.times import earlier
+from medrag.retrieval.guarding import allows, guarded, is_history, kept_in, kept_out, violates
 
 NOW = ImageRef("/now.png", sha256="now")
 THEN = ImageRef("/then.png", sha256="then")
@@ -138,3 +138,13 @@ def test_the_guard_is_its_rule_whoever_brings_what(hits: list[Hit], question: Qu
     assert [each.passage for each in kept] == [each.passage for each in expected]
     assert [each.rank for each in kept] == list(range(1, len(kept) + 1))
     assert list(out) == [each for each in ranked if not may_stay(each, question)]
+
+
+@pytest.mark.parametrize(("time", "is_allowed"), [("2019", True), ("2020", False), (None, False)])
+def test_a_filter_lets_through_what_is_certainly_before_its_time(
+    time: str | None, is_allowed: bool
+) -> None:
+    # "2020" sorts before "2020-05", and may still be later.
+    wanted = Filter(kinds=frozenset({"report"}), before="2020-05")
+    assert allows(wanted, hit(time=time).passage) is is_allowed
+    assert not allows(replace(wanted, kinds=frozenset({"fact"})), hit(time=time).passage)

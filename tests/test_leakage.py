@@ -25,9 +25,9 @@ from medrag.evaluation.benchmarks import Benchmark, load_benchmark
 from medrag.evaluation.run import run_benchmark
 from medrag.generation.extractive import ExtractiveGenerator
 from medrag.pipeline import Pipeline, guarded
-from medrag.pipeline.guarding import kept_in
 from medrag.protocols import Answerer, Retriever
 from medrag.records import Filter, Hit, Question
+from medrag.retrieval.guarding import kept_in
 from medrag.retrieval.history import of_earlier_study
 from medrag.selection.top_k import TopKSelector
 from tests.contracts import check_reranker, check_retriever

@@ -9,12 +9,12 @@ from uuid import UUID, uuid5
 from medrag.answering.outcomes import drawn, outcomes, trouble
 from medrag.answering.timing import Clock
 from medrag.errors import FAILURES, BudgetSpentError
-from medrag.generation.usage import summed
 from medrag.prompting import load_template
 from medrag.prompting.citation import cite
 from medrag.prompting.fitting import Fitted, fit, limits_of
 from medrag.protocols import Generator, Sampling, Streaming, Verifier
 from medrag.records import Answer, Generation, Prompt, Question, Selection
+from medrag.records.usage import summed
 from medrag.verification.attaching import attached
 from medrag.verification.confidence import signals
 from medrag.verification.revising import Unsupported, failed, redo_prompt, removed

@@ -3,14 +3,12 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from medrag.answering.pictures import Found, found, restored
 from medrag.answering.timing import Clock
 from medrag.errors import IndexFormatError
-from medrag.generation.usage import summed
-from medrag.images import identified, resolved
+from medrag.images import resolved
 from medrag.language import fenced, without_markers
 from medrag.language.markers import MARKER
 from medrag.protocols import Answerer, Generator, PassageRows, Retriever
@@ -18,8 +16,6 @@ from medrag.records import (
     Answer,
     Filter,
     Generation,
-    Hit,
-    ImageRef,
     Passage,
     Prompt,
     Question,
@@ -28,9 +24,11 @@ from medrag.records import (
     Turn,
     Usage,
 )
+from medrag.records.usage import summed
 from medrag.retrieval.asking.replying import each_outcome, problem_of, replies, told
 from medrag.retrieval.asking.showing import Asked, Roots, said, written
 from medrag.retrieval.asking.wording import Wording, wording
+from medrag.retrieval.guarding import guarded, kept_in
 from medrag.retrieval.tracing import asked
 
 _KEEP = re.compile(r"\W*KEEP\W*", re.ASCII)
@@ -158,11 +156,9 @@ class RethinkingAnswerer:
         if self.retriever is None or not drafted:
             return list(thoughts)
         questions = [_with_draft(thoughts[place]) for place in drafted]
-        filters = [_guarded(thoughts[place].question, self.allow) for place in drafted]
-        retriever, k = (
-            self.retriever,
-            self.n_more + max(len(thoughts[place].selection.kept) for place in drafted),
-        )
+        filters = [guarded(thoughts[place].question, self.allow) for place in drafted]
+        retriever = self.retriever
+        k = self.n_more + max(len(thoughts[place].selection.kept) for place in drafted)
         outcomes = each_outcome(
             lambda some: asked(retriever, [q for q, _ in some], k, [f for _, f in some]),
             list(zip(questions, filters, strict=True)),
@@ -180,7 +176,7 @@ class RethinkingAnswerer:
         if isinstance(outcome, Exception):
             return _noted(thought, {"step": "retrieved", "problem": problem_of(outcome)})
         known = {hit.passage.id for hit in thought.selection.kept}
-        sound = [hit for hit in outcome.hits if not _is_barred(hit, wanted)]
+        sound = kept_in(thought.question, outcome.hits, wanted)
         new = [hit for hit in sound if hit.passage.id not in known][: self.n_more]
         start = len(thought.selection.kept) + 1
         stored = tuple(replace(hit, rank=rank) for rank, hit in enumerate(new, start=start))
@@ -361,36 +357,3 @@ def _as_given(answer: Answer, thought: _Thought) -> Answer:
         return answer
     stored = replace(thought.given, kept=given)
     return restored(answer, Found(stored, replace(thought.selection, kept=shown)))
-
-
-def _guarded(question: Question, allow: Filter) -> Filter:
-    """Keep out the question's own pictures, study and subject."""
-    images = {sha for image in question.images for sha in _pixels(image)}
-    return replace(
-        allow,
-        not_images=frozenset(images),
-        not_studies=frozenset({question.study} if question.study else ()),
-        not_subjects=frozenset({question.subject} if question.subject else ()),
-    )
-
-
-def _pixels(image: ImageRef | str | Path) -> list[str]:
-    """Name the pixels of a picture, and of the bare whole behind a part."""
-    if not isinstance(image, ImageRef):
-        return []
-    own = [image.sha256] if image.sha256 else []
-    if image.box is None and not image.marks:
-        return own
-    whole = identified(replace(image, box=None, marks=(), sha256=None, phash=None))
-    return [*own, *([whole.sha256] if whole.sha256 else [])]
-
-
-def _is_barred(hit: Hit, wanted: Filter) -> bool:
-    """Tell whether the guard keeps a hit out, whoever brought it."""
-    source = hit.passage.source
-    return (
-        hit.history
-        or source.study in wanted.not_studies
-        or source.subject in wanted.not_subjects
-        or any(image.sha256 in wanted.not_images for image in hit.passage.images)
-    )

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from medrag.cli.ask import check_names, need_folder
 from medrag.cli.naming import Indexes, asked_indexes
 from medrag.cli.output import message, show, show_json, table
 from medrag.cli.progress import Bars
@@ -38,6 +39,9 @@ def write(
     from medrag.concepts import ConceptBook, load_book, save_book, write_concepts
     from medrag.concepts.prior import with_prior
 
+    need_folder(out)
+    if not all(each.strip() for each in name):
+        raise typer.BadParameter("a class has no name", param_hint="--class")
     built, judge = _parts(pipeline, index)
     start = load_book(out) if out.is_file() else ConceptBook(())
     writer, source = judge.name, getattr(built.index, "fingerprint", "")
@@ -45,16 +49,13 @@ def write(
         raise MedragError(f"{out} was written from another state of the index; name another file")
     concepts = list(start.concepts)
 
-    def kept(concept: object) -> None:
-        concepts.append(concept)  # type: ignore[arg-type]
-        save_book(ConceptBook(tuple(concepts), tuple(name), (), writer, source), out)
-
     with Bars() as bars:
         bars.start("concepts", n, "concepts")
         bars.advance("concepts", len(concepts))
 
         def found(concept: object) -> None:
-            kept(concept)
+            concepts.append(concept)  # type: ignore[arg-type]
+            save_book(ConceptBook(tuple(concepts), tuple(name), (), writer, source), out)
             bars.advance("concepts")
 
         written = write_concepts(
@@ -89,11 +90,11 @@ def fit(
     as_json: AsJson = False,
 ) -> None:
     """Fit a head for each concept on the pictures of an index and what their reports say."""
-    from medrag.cli.ask import check_names
     from medrag.concepts import load_book
     from medrag.concepts.annotating import Annotator
     from medrag.concepts.fitting import fitted_heads, labelled
 
+    need_folder(out)
     read = load_book(book)
     built, judge = _parts(pipeline, index)
     check_names("channel", [channel], built.index.channels)

@@ -26,7 +26,7 @@ class Guarded(TyperGroup):
             return super().invoke(ctx)
         except KeyboardInterrupt:
             # A question has nothing to go on from; a build and a run have.
-            lasts = ctx.invoked_subcommand in ("demo", "index", "eval")
+            lasts = ctx.invoked_subcommand in ("demo", "index", "eval", "concepts")
             message(f"interrupted{_GOES_ON if lasts else ''}")
             raise typer.Exit(130) from None
         except MedragError as error:

@@ -51,6 +51,11 @@ def number(n: int, noun: str) -> str:
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
+def p_value(p: float) -> str:
+    """Write a p-value to three decimals."""
+    return "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
 def show(text: str = "") -> None:
     """Print a line of a result."""
     typer.echo(printable(text))

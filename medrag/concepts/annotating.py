@@ -16,7 +16,7 @@ class Annotator:
     """Ask a generator what each report says to a concept.
 
     Source:
-        KnoBo, arXiv 2405.14839, section 3.2; a third answer is allowed here.
+        KnoBo, arXiv 2405.14839 (annotation of reports); a third answer is allowed here.
     """
 
     def __init__(self, *, judge: Judge) -> None:

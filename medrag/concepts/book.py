@@ -69,7 +69,7 @@ def load_book(path: Path) -> ConceptBook:
     try:
         if path.stat().st_size > _MOST_BYTES:
             raise InputFileError(path, f"is larger than {_MOST_BYTES} bytes, which no book is")
-        spec = json.loads(path.read_text(encoding="utf-8"))
+        spec = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise InputFileError(path, f"cannot be read ({error.strerror})") from error
     except (ValueError, RecursionError) as error:
@@ -94,6 +94,11 @@ def _check(book: ConceptBook, path: Path) -> None:
         )
     if strange := {value for row in book.prior for value in row} - {-1, 0, 1}:
         raise InputFileError(path, f"its prior holds {sorted(strange)}; expected -1, 0 and 1")
+    seen: set[str] = set()
     for number, concept in enumerate(book.concepts, start=1):
         if not concept.question.strip():
             raise InputFileError(path, "a concept has no question", place=f"concept {number}")
+        if concept.question in seen:
+            told = f"{concept.question!r} stands there twice; leave one out"
+            raise InputFileError(path, told, place=f"concept {number}")
+        seen.add(concept.question)

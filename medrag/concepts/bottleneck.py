@@ -1,6 +1,5 @@
 """From concepts to classes by one linear layer, held to what is known of them."""
 
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,9 +7,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from medrag.encoding.heads.files import (
+    read_arrays,
+    read_format,
+    read_numbers,
+    read_texts,
+    write_arrays,
+)
 from medrag.encoding.heads.logits import softmax
 from medrag.errors import InputFileError
-from medrag.indexing.durable import replacing
 
 Array = NDArray[np.float64]
 _FORMAT = 1
@@ -42,12 +47,15 @@ class Bottleneck:
         return shares
 
     def save(self, path: Path) -> None:
-        """Write an .npz file of plain arrays; it is whole or untouched."""
-        with replacing(path) as stream:
-            np.savez(
-                stream, format=np.array(_FORMAT), classes=np.array(self.classes),
-                questions=np.array(self.questions), weights=self.weights, bias=self.bias,
-            )  # fmt: skip
+        """Write an .npz file of plain arrays; it is whole or untouched.
+
+        Raises:
+            InputFileError: if the disk refuses.
+        """
+        write_arrays(path, {
+            "format": np.array(_FORMAT), "classes": np.array(self.classes),
+            "questions": np.array(self.questions), "weights": self.weights, "bias": self.bias,
+        })  # fmt: skip
 
     @classmethod
     def load(cls, path: Path) -> "Bottleneck":
@@ -56,17 +64,14 @@ class Bottleneck:
         Raises:
             InputFileError: if the file is none of these.
         """
-        try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-                told = {key: stored[key] for key in _ARRAYS}
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise InputFileError(path, f"holds no bottleneck of concepts: {error}") from error
-        classes = tuple(str(each) for each in told["classes"])
-        questions = tuple(str(each) for each in told["questions"])
-        weights, bias = told["weights"], told["bias"]
-        fits = weights.shape == (len(classes), len(questions)) and bias.shape == (len(classes),)
-        if int(told["format"]) != _FORMAT or not fits:
-            raise InputFileError(path, "is of another release, or damaged; fit it again")
+        stored = read_arrays(path, _ARRAYS, what="bottleneck of concepts")
+        read_format(path, stored, _FORMAT)
+        classes = read_texts(path, stored, "classes")
+        questions = read_texts(path, stored, "questions")
+        numbers = read_numbers(path, stored, ("weights", "bias"))
+        weights, bias = numbers["weights"], numbers["bias"]
+        if weights.shape != (len(classes), len(questions)) or bias.shape != (len(classes),):
+            raise InputFileError(path, "its arrays do not fit each other; fit it again")
         return cls(classes, questions, weights, bias)
 
 
@@ -109,8 +114,8 @@ def fit_bottleneck(
         ValueError: if shapes do not fit, or there is no example.
 
     Source:
-        KnoBo, arXiv 2405.14839, section 3.3, with the settings of its code: weight 1, rate 1e-3,
-        200 epochs, batches of 64, seed 42.
+        KnoBo, arXiv 2405.14839 (parameter prior), with the settings of its code: weight 1, rate
+        1e-3, 200 epochs, batches of 64, seed 42.
     """
     shape = (len(classes), len(questions))
     _check_fit(train, validation, shape, prior)

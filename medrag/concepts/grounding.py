@@ -1,6 +1,5 @@
 """From a picture's vector to the probability of each concept."""
 
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from medrag.concepts.book import Concept
+from medrag.encoding.heads.files import (
+    read_arrays,
+    read_format,
+    read_numbers,
+    read_texts,
+    write_arrays,
+)
 from medrag.encoding.heads.linear import fitted
 from medrag.encoding.heads.logits import sigmoid
 from medrag.encoding.rows import Rows, means, unit
 from medrag.errors import InputFileError, RecipeError
-from medrag.indexing.durable import replacing
 from medrag.protocols import Encoder
 from medrag.records import Question
 
@@ -47,17 +52,16 @@ class ConceptHeads:
         return sigmoid(unit(vectors).astype(np.float64) @ self.weights.T + self.bias)
 
     def save(self, path: Path) -> None:
-        """Write an .npz file of plain arrays; it is whole or untouched."""
-        with replacing(path) as stream:
-            np.savez(
-                stream,
-                format=np.array(_FORMAT),
-                questions=np.array(self.questions),
-                weights=self.weights,
-                bias=self.bias,
-                accuracy=self.accuracy,
-                encoder=np.array(self.encoder),
-            )
+        """Write an .npz file of plain arrays; it is whole or untouched.
+
+        Raises:
+            InputFileError: if the disk refuses.
+        """
+        write_arrays(path, {
+            "format": np.array(_FORMAT), "questions": np.array(self.questions),
+            "weights": self.weights, "bias": self.bias, "accuracy": self.accuracy,
+            "encoder": np.array(self.encoder),
+        })  # fmt: skip
 
     @classmethod
     def load(cls, path: Path, *, encoder: str) -> "ConceptHeads":
@@ -67,21 +71,18 @@ class ConceptHeads:
             InputFileError: if the file is none of these.
             RecipeError: if they were fitted on vectors of another encoder.
         """
-        try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-                told = {key: stored[key] for key in _ARRAYS}
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise InputFileError(path, f"holds no heads of concepts: {error}") from error
-        if int(told.pop("format")) != _FORMAT:
-            raise InputFileError(path, "was saved by another release of medrag; fit it again")
-        name = str(told.pop("encoder"))
+        stored = read_arrays(path, _ARRAYS, what="heads of concepts")
+        read_format(path, stored, _FORMAT)
+        name = str(stored["encoder"])
         if name != encoder:
             raise RecipeError(f"{path} was fitted on vectors of {name!r}, not of {encoder!r}")
-        questions = tuple(str(each) for each in told.pop("questions"))
+        questions = read_texts(path, stored, "questions")
+        numbers = read_numbers(path, stored, ("weights", "bias", "accuracy"))
         n = len(questions)
-        if told["weights"].ndim != 2 or {len(each) for each in told.values()} != {n}:
+        shapes = (numbers["weights"].shape[:1], numbers["bias"].shape, numbers["accuracy"].shape)
+        if numbers["weights"].ndim != 2 or set(shapes) != {(n,)}:
             raise InputFileError(path, f"its arrays do not fit its {n} concepts; fit it again")
-        return cls(questions=questions, encoder=name, **told)
+        return cls(questions=questions, encoder=name, **numbers)
 
 
 def fit_heads(

@@ -16,7 +16,7 @@ def with_prior(
     """Ask of every class whether it shows each concept; no clear reply counts as not known.
 
     Source:
-        KnoBo, arXiv 2405.14839, section 3.3.
+        KnoBo, arXiv 2405.14839 (parameter prior).
     """
     prompts = [
         prior_prompt(name, concept.question, modality=modality)

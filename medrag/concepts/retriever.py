@@ -1,6 +1,7 @@
 """Evidence about a picture by concepts: the passages they come from, and what the picture shows."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,7 +15,10 @@ from medrag.encoding.rows import means
 from medrag.errors import RecipeError
 from medrag.language.verbal import CHATCAD, in_words
 from medrag.protocols import Encoder, Library, Retriever
-from medrag.records import Filter, Hit, Part, Passage, Question, Retrieved
+from medrag.records import Filter, Hit, Part, Question, Retrieved
+from medrag.records.usage import together
+from medrag.retrieval.checking import check_asked
+from medrag.retrieval.tracing import asked, is_repeatable
 
 Array = NDArray[np.float64]
 Order = Literal["certain", "present", "contribution"]
@@ -47,7 +51,8 @@ class ConceptsRetriever:
 
     Raises:
         InputFileError: if a file cannot be read.
-        RecipeError: if heads and book do not fit, or "contribution" has no bottleneck.
+        RecipeError: if heads, bottleneck and book do not fit.
+        ValueError: if "contribution" has no bottleneck.
 
     Source:
         KnoBo, arXiv 2405.14839; ConceptCLIP, arXiv 2501.15579, for explanations without heads.
@@ -70,7 +75,7 @@ class ConceptsRetriever:
         self.rows = rows
         self.encoder = encoder
         self.retriever = retriever
-        self.repeatable: bool = retriever is None or getattr(retriever, "repeatable", True)
+        self.repeatable = is_repeatable(retriever)
         self.order = order
         self.scale = scale
         self.heads = None if heads is None else ConceptHeads.load(heads, encoder=encoder.name)
@@ -91,10 +96,7 @@ class ConceptsRetriever:
         Raises:
             ValueError: if k is below 1, or questions and filters differ in number.
         """
-        if k < 1:
-            raise ValueError(f"k must be at least 1, got {k}")
-        if len(questions) != len(filters):
-            raise ValueError(f"{len(questions)} questions need as many filters: {len(filters)}")
+        check_asked(questions, k, filters)
         pictured = [place for place, question in enumerate(questions) if question.images]
         scores = self.probabilities([questions[place] for place in pictured])
         found = [Retrieved(()) for _ in questions]
@@ -114,20 +116,26 @@ class ConceptsRetriever:
     def _retrieved(self, question: Question, scores: Array, k: int, wanted: Filter) -> Retrieved:
         classes = self._classes(scores)
         hits: list[Hit] = []
+        looked: list[Retrieved] = []
         seen: set[str] = set()
         keys = self._keys(scores, classes)
         for place in np.argsort(-keys, kind="stable").tolist():
             if len(hits) == k:
                 break
-            passage = self._passage(self.concepts[place], question, wanted)
-            if passage is None or passage.id in seen:
+            looked.append(self._source(self.concepts[place], question, wanted))
+            if not looked[-1].hits or (passage := looked[-1].hits[0].passage).id in seen:
                 continue
             seen.add(passage.id)
-            told = told_of(self.concepts[place], float(scores[place]))
+            concept = self.concepts[place]
+            # What another passage says is not quoted: a filter may keep that one out.
+            quoted = concept if passage.id == concept.passage else replace(concept, sentence="")
+            told = told_of(quoted, float(scores[place]))
             part = {"concepts": Part(len(hits) + 1, float(scores[place]))}
-            asked = self.concepts[place].question
-            hits.append(Hit(passage, float(keys[place]), len(hits) + 1, asked, part, told))
-        return Retrieved(tuple(hits), (self._step(scores, classes),))
+            rank = len(hits) + 1
+            hits.append(Hit(passage, float(keys[place]), rank, concept.question, part, told))
+        steps = (step for each in looked for step in each.trace)
+        usage = together(each.usage for each in looked)
+        return Retrieved(tuple(hits), (self._step(scores, classes), *steps), usage)
 
     def _keys(self, scores: Array, classes: Mapping[str, float]) -> Array:
         """Give the scores by which concepts are ranked, higher first."""
@@ -152,16 +160,16 @@ class ConceptsRetriever:
         step: dict[str, Any] = {"step": "concepts", "n": len(self.concepts), "surest": told}
         return {**step, "classes": dict(classes)} if classes else step
 
-    def _passage(self, concept: Concept, question: Question, wanted: Filter) -> Passage | None:
+    def _source(self, concept: Concept, question: Question, wanted: Filter) -> Retrieved:
         """Give the passage of a concept if the filter allows it, or one that is found for it."""
         row = self.rows.row_of(concept.passage) if concept.passage else None
         if row is not None and self.rows.row_mask(wanted)[row]:
-            return self.rows.passages_at([row])[0]
+            (passage,) = self.rows.passages_at([row])
+            return Retrieved((Hit(passage, 1.0, 1, concept.question),))
         if self.retriever is None:
-            return None
-        asked = Question(text=concept.question, subject=question.subject, study=question.study)
-        ranking = self.retriever.retrieve([asked], 1, [wanted])[0]
-        return ranking[0].passage if ranking else None
+            return Retrieved(())
+        text = Question(text=concept.question, subject=question.subject, study=question.study)
+        return asked(self.retriever, [text], 1, [wanted])[0]
 
     def _check_bottleneck(self, book: Path) -> None:
         asked = tuple(concept.question for concept in self.concepts)

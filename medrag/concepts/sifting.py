@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from medrag.concepts.prompts import same_prompt, visual_prompt
-from medrag.language import stems
+from medrag.language import printable, stems, untagged
 
 _FIRST_WORD = re.compile(r"[^\W\d_]+")
 # Questions that share more of their words than this are shown to the judge as maybe the same.
@@ -34,8 +34,10 @@ def names_a_class(question: str, classes: Collection[str]) -> bool:
 
 
 def well_formed(question: str) -> bool:
-    """Tell whether a text is one question of a sensible length."""
-    return 0 < len(question) <= _LONGEST and question.endswith("?") and question.count("?") == 1
+    """Tell whether a text is one question of a sensible length, with nothing hidden in it."""
+    plain = printable(question) == question and untagged(question) == question
+    asks = question.endswith("?") and question.count("?") == 1
+    return 0 < len(question) <= _LONGEST and asks and plain
 
 
 def visual(questions: Sequence[str], judge: Judge, *, modality: str) -> list[bool]:

@@ -71,7 +71,8 @@ def write_concepts(
         MedragError: if the generator replies to nothing.
 
     Source:
-        KnoBo, arXiv 2405.14839, section 3.1, and its code: 150 concepts, k 50, 10 documents.
+        KnoBo, arXiv 2405.14839 (concept generation), and its code: 150 concepts, k 50, 10
+        documents.
     """
     if not [each for each in classes if each.strip()]:
         raise ValueError("classes is empty; name at least one")

@@ -5,6 +5,7 @@ from typing import Any
 
 from medrag.config.reading import parse_mapping
 from medrag.config.tables import kinds
+from medrag.errors import RecipeError
 
 
 def with_generator(spec: Mapping[str, Any], generator: Any) -> dict[str, Any]:
@@ -23,9 +24,11 @@ def generator_spec(said: str) -> dict[str, Any]:
     """Read a generator as the command line names it: a kind, or a YAML mapping.
 
     Raises:
-        RecipeError: if it is a mapping that cannot be read.
+        RecipeError: if it is empty, or a mapping that cannot be read.
     """
     text = said.strip()
+    if not text:
+        raise RecipeError("--generator is empty; give a kind, a model, or {kind: ...}")
     if text in kinds("generator"):
         return {"kind": text}
     if not text.startswith("{"):

@@ -26,8 +26,8 @@ from medrag.evaluation.retrieval import document_of
 from medrag.evaluation.scores import CONTEXT
 from medrag.images import identified, read_image
 from medrag.pipeline import Pipeline, Selected, guarded
-from medrag.pipeline.guarding import kept_in
 from medrag.records import Filter, Hit, ImageRef, Item, Passage, Question, Selection
+from medrag.retrieval.guarding import kept_in
 
 ARMS = (
     CONTEXT, "no_context", "random_context", "oracle_context", "blank_image", "noise_image",

@@ -5,7 +5,6 @@ pathology are reports and captions, the chunks of MedRAG are texts.
 """
 
 import csv
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from medrag.ingestion.lines import (
     texts_of,
 )
 from medrag.ingestion.pictures import Pictures
+from medrag.ingestion.recordsources import subject_and_study
 from medrag.ingestion.reportsections import split_report, written
 from medrag.ingestion.sources import file_sha256, source_of
 from medrag.ingestion.times import iso_time
@@ -29,8 +29,6 @@ from medrag.records import Corpus, ImageRef, Passage, Skipped, Source, passage_i
 
 Format = Literal["harvard_fairvlmed", "mmxu", "temmed"]
 _CHANGES = ("condition_change", "reference_condition_changes_report", "change_report", "report")
-_MIMIC = re.compile(r"p(\d{8})[/\\]s(\d{8})(?=[/\\]|$)")
-_CHEXPERT = re.compile(r"(patient\d+)[/\\](study\d+)(?=[/\\]|$)")
 
 
 class PublishedIngestor:
@@ -97,19 +95,6 @@ def format_of(names: Sequence[str]) -> Format | None:
         return "mmxu"
     if {"image_path", "historical_image_path"} <= held and held & set(_CHANGES):
         return "temmed"
-    return None
-
-
-def subject_and_study(path: str) -> tuple[str, str] | None:
-    """Read patient and study from the path of an image of MIMIC-CXR or CheXpert.
-
-    Returns:
-        Of MIMIC-CXR the numbers alone, as its tables have them; None where the path names neither.
-    """
-    if found := _MIMIC.search(path):
-        return found.group(1), found.group(2)
-    if found := _CHEXPERT.search(path):
-        return found.group(1), f"{found.group(1)}/{found.group(2)}"
     return None
 
 

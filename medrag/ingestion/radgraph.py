@@ -20,7 +20,7 @@ from medrag.ingestion.lines import (
     texts_of,
 )
 from medrag.ingestion.pictures import Pictures
-from medrag.ingestion.recordsources import record_source
+from medrag.ingestion.recordsources import record_source, subject_and_study
 from medrag.ingestion.reporttriples import (
     NOT,
     RELATIONS,
@@ -39,10 +39,7 @@ _ROLES = {role: REPORT_COLUMNS[role] for role in ("subject", "study", "time", "d
 _IMAGES = {"images": (*REPORT_COLUMNS["images"], "img_path")}
 _NAMES = ("report_id", "doc_key", "note_id", "img_id", "id")
 _SPLITS = ("split", "data_split")
-# "p10/p10000032/s50414267.txt" of MIMIC-CXR, "patient00001/study1/..." of CheXpert, and the bare
-# numbers by which RadGraph itself calls the reports that it is given.
-_MIMIC = re.compile(r"(?:^|/)p(\d{6,})/s(\d{6,})(?![0-9])")
-_CHEXPERT = re.compile(r"(?:^|/)(patient\d+)/(study\d+)")
+# The bare numbers by which RadGraph itself calls the reports that it is given.
 _POSITION = re.compile(r"\d{1,5}")
 _SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,5}$")
 _KEY = re.compile(r'[\s,]*("(?:[^"\\]|\\.)*")\s*:\s*')
@@ -290,9 +287,7 @@ def _first(record: Record, names: Sequence[str]) -> str:
 def _identity(names: Sequence[str]) -> tuple[str, str]:
     """Tell subject and study from an id or a path; "" where it tells none."""
     for name in names:
-        if match := _MIMIC.search(name):
-            return match[1], match[2]
-        if match := _CHEXPERT.search(name):
-            return match[1], f"{match[1]}/{match[2]}"
+        if found := subject_and_study(name):
+            return found
     named = names[0] if names else ""
     return "", "" if _POSITION.fullmatch(named) else _SUFFIX.sub("", named)

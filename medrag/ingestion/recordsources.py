@@ -1,5 +1,6 @@
 """What one record of a file says of its patient, study, time, domain and licence."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -7,6 +8,23 @@ from medrag.identity import pseudonym
 from medrag.ingestion.lines import Record, text_of
 from medrag.ingestion.times import iso_time
 from medrag.records import Source
+
+# "p10/p10000032/s50414267.txt" of MIMIC-CXR, "patient00001/study1/..." of CheXpert.
+_MIMIC = re.compile(r"(?:^|[/\\])p(\d{6,})[/\\]s(\d{6,})(?=[/\\.]|$)")
+_CHEXPERT = re.compile(r"(?:^|[/\\])(patient\d+)[/\\](study\d+)(?=[/\\]|$)")
+
+
+def subject_and_study(path: str) -> tuple[str, str] | None:
+    """Read patient and study from the path of an image or report of MIMIC-CXR or CheXpert.
+
+    Returns:
+        Of MIMIC-CXR the numbers alone, as its tables have them; None where the path names neither.
+    """
+    if found := _MIMIC.search(path):
+        return found[1], found[2]
+    if found := _CHEXPERT.search(path):
+        return found[1], f"{found[1]}/{found[2]}"
+    return None
 
 
 def record_source(record: Record, roles: Mapping[str, str], source: Source, key: bytes) -> Source:

@@ -22,7 +22,8 @@ _STATUSES: Mapping[str, Status] = {
 _QUANTIFIERS: Mapping[Status, str] = {"present": "", "uncertain": "possible ", "absent": "no "}
 _TAILS: Mapping[Status, str] = {"present": "present", "uncertain": "possible", "absent": "absent"}
 _GROUP = re.compile(r"\(([^()]*)\)")
-_TRIPLE = re.compile(r"(.+?)[\s,]+(suggestive_of|located_at|modify)[\s,]+(.+)", re.DOTALL)
+# What stands before and after is cut, not matched: a long run of blanks would be tried from each.
+_RELATION = re.compile(r"(?<=[\s,])(?:suggestive_of|located_at|modify)(?=[\s,])")
 _DENIED = re.compile(r"(?:no|without|absent)\s+", re.IGNORECASE)
 _STATED = 60  # words of a report that are kept beside a fact
 
@@ -113,13 +114,14 @@ def string_triples(triplets: str) -> tuple[list[Triple], int]:
     pieces = groups if groups else re.split(r"[;|\n]", triplets)
     found, n_bad = [], sum(c.isalnum() for c in outside) > 0 if groups else 0
     for piece in filter(str.strip, pieces):
-        match = _TRIPLE.fullmatch(printable(piece).strip(" ,"))
+        text = printable(piece).strip(" ,")
+        match = _RELATION.search(text)
         if match is None:
             n_bad += 1
             continue
-        head, tail = _written(match[1]), _written(match[3])
+        head, tail = _written(text[: match.start()]), _written(text[match.end() :])
         if head.words and tail.words:
-            found.append(_denied(Triple(head, match[2], tail)))
+            found.append(_denied(Triple(head, match[0], tail)))
         else:
             n_bad += 1
     return found, n_bad

@@ -6,12 +6,12 @@ from typing import Any
 
 from medrag.answering.pictures import Found, found, restored
 from medrag.answering.timing import Clock
-from medrag.generation.usage import summed
 from medrag.identity import load_key
-from medrag.pipeline.guarding import guarded, guards, kept_in, kept_out, near_duplicates
 from medrag.pipeline.preparing import prepared
 from medrag.protocols import Answerer, Retriever, Selector, StreamingAnswerer, TracedRetriever
 from medrag.records import Answer, Filter, Hit, Passage, Question, Retrieved, Selection, Usage
+from medrag.records.usage import summed
+from medrag.retrieval.guarding import guarded, guards, kept_in, kept_out, near_duplicates
 from medrag.selection.checking import check_each
 from medrag.verification.abstention import apply, check, held_back
 from medrag.verification.calibrated import Calibration

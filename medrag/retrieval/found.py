@@ -10,6 +10,7 @@ from typing import Any
 from medrag.errors import InputFileError, MedragError
 from medrag.protocols import Library
 from medrag.records import Filter, Hit, Part, Passage, Question, Retrieved
+from medrag.retrieval.checking import check_asked
 
 _IDS = ("question_id", "id", "qid", "img_id")
 # RULE's readers look for the singular, and the program before them writes the plural.
@@ -58,11 +59,10 @@ class FoundRetriever:
         """Give the contexts of each question, at most k, in the order of the file.
 
         Raises:
-            ValueError: if k is below 1.
+            ValueError: if k is below 1, or questions and filters differ in number.
             MedragError: if the file lists contexts for these questions and the index has none.
         """
-        if k < 1:
-            raise ValueError(f"k must be at least 1, got {k}")
+        check_asked(questions, k, filters)
         listed = [self.contexts.get(question.id, []) for question in questions]
         rows = [[self._row(text) for text in texts] for texts in listed]
         if any(listed) and not any(row is not None for each in rows for row in each):
@@ -178,4 +178,5 @@ def _texts(passage: Passage) -> list[str]:
 
 def _key(text: str) -> str:
     plain = _SPACES.sub(" ", text).strip().lower()
-    return blake2b(plain.encode(), digest_size=12).hexdigest()
+    # Half of a pair of UTF-16, which JSON may hold, is no UTF-8.
+    return blake2b(plain.encode(errors="surrogatepass"), digest_size=12).hexdigest()

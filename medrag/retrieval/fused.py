@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from medrag.protocols import Retriever
 from medrag.records import Filter, Hit, Part, Question, Retrieved
+from medrag.records.usage import together
 from medrag.retrieval.budgets import Rule, chosen
+from medrag.retrieval.checking import check_asked
 from medrag.retrieval.fusion import reciprocal_rank_fusion
 from medrag.retrieval.scaling import mean_of_scaled
-from medrag.retrieval.spending import together
 from medrag.retrieval.tracing import asked, is_repeatable
 
 Fusion = Literal["rrf", "weighted_sum", "z_sum", "interleave"]
@@ -96,10 +97,7 @@ class FusedRetriever:
         Raises:
             ValueError: as `retrieve`.
         """
-        if k < 1:
-            raise ValueError(f"k must be at least 1, got {k}")
-        if len(questions) != len(filters):
-            raise ValueError(f"{len(questions)} questions need as many filters: {len(filters)}")
+        check_asked(questions, k, filters)
         depth = max(2 * k, self.depth)
         found = {
             name: asked(each, questions, depth, filters) for name, each in self.retrievers.items()

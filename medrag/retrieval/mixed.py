@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from medrag.errors import RecipeError
 from medrag.protocols import Library, Side, VectorChannel
 from medrag.records import Embeddings, Filter, Hit, Part, Question, ScoredRow
+from medrag.retrieval.checking import check_asked
 
 Floats = NDArray[np.float32]
 # Rows whose vectors are read at a time.
@@ -57,10 +58,7 @@ class MixedRetriever:
         Raises:
             ValueError: if k is below 1, or questions and filters differ in number.
         """
-        if k < 1:
-            raise ValueError(f"k must be at least 1, got {k}")
-        if len(questions) != len(filters):
-            raise ValueError(f"{len(questions)} questions need as many filters: {len(filters)}")
+        check_asked(questions, k, filters)
         vectors = self._mixed(questions)
         return [
             [] if vector is None else self._hits(question, vector, k, wanted)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from medrag.protocols import Channel, PassageRows, VectorChannel
 from medrag.records import Filter, Hit, Kind, Part, Question, Retrieved, ScoredRow
 from medrag.retrieval.channels import query_text
+from medrag.retrieval.checking import check_asked
 from medrag.retrieval.fusion import weighted_sum_fusion
 
 _DECIMALS = 12
@@ -91,10 +92,7 @@ class PairsRetriever:
             ValueError: if k is below 1, questions and filters differ in number, or the encoder
                 gives a picture several vectors.
         """
-        if k < 1:
-            raise ValueError(f"k must be at least 1, got {k}")
-        if len(questions) != len(filters):
-            raise ValueError(f"{len(questions)} questions need as many filters: {len(filters)}")
+        check_asked(questions, k, filters)
         found = [Retrieved((), (_step(note="not of two pictures"),)) for _ in questions]
         allowed = [self._allowed(wanted) for wanted in filters]
         usable = [

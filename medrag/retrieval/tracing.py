@@ -15,6 +15,6 @@ def asked(
     return [Retrieved(tuple(hits)) for hits in retriever.retrieve(questions, k, filters)]
 
 
-def is_repeatable(*retrievers: Retriever) -> bool:
-    """Tell whether all of them may be asked again for one answer; see `Retriever`."""
-    return all(getattr(each, "repeatable", True) for each in retrievers)
+def is_repeatable(*components: object) -> bool:
+    """Tell whether all components may be asked again; see `Retriever`."""
+    return all(getattr(each, "repeatable", True) for each in components)

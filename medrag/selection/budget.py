@@ -4,22 +4,11 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Literal, get_args
 
+from medrag.language.estimating import text_tokens
 from medrag.records import KINDS, Hit, Question, Selection
 from medrag.selection.parting import parted
 
 WhenFull = Literal["stop", "skip"]
-_BYTES = 3
-
-
-def approximate_tokens(text: str) -> int:
-    """Count a token for every three bytes of UTF-8, rounded up, without any tokenizer.
-
-    English medical prose has four to five characters to a token of a language model, names of
-    drugs and numbers about three, and a Chinese character (three bytes) is about one: the count is
-    rather too large than too small (1.5 times the WordPieces of an anatomy textbook, and above
-    them for each of its sections).
-    """
-    return -(-len(text.encode("utf-8", "replace")) // _BYTES)
 
 
 class BudgetSelector:
@@ -52,7 +41,7 @@ class BudgetSelector:
         per_domain: Mapping[str, int] | None = None,
         when_full: WhenFull = "stop",
         k_min: int = 1,
-        count: Callable[[str], int] = approximate_tokens,
+        count: Callable[[str], int] = text_tokens,
     ) -> None:
         if tokens is None and images is None and not per_kind and not per_domain:
             raise ValueError("a budget needs tokens, images, per_kind or per_domain")

@@ -17,7 +17,8 @@ from itertools import chain
 from types import MappingProxyType
 from typing import NamedTuple
 
-from medrag.language import LANGUAGES, language_of, negated_spans, sentences, stems
+from medrag.language import language_of, negated_spans, sentences, stems
+from medrag.language.known import read_as
 from medrag.records import Passage
 
 NAMED_SIDES = MappingProxyType(
@@ -105,8 +106,7 @@ def _contradictions(claim: str, texts: tuple[tuple[str, str], ...]) -> Contradic
 
 def known_language(passage: Passage) -> str:
     """Give the language of a passage, English where it is not in `LANGUAGES`."""
-    language = passage.source.language
-    return language if language in LANGUAGES else "en"
+    return read_as(passage.source.language)
 
 
 @lru_cache(maxsize=1 << 14)

@@ -75,6 +75,22 @@ def test_a_pipeline_without_a_model_cannot_write(medrag: Any, index: Path, tmp_p
     assert "has no model that could write" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("options", "code", "told"),
+    [
+        (("--class", " "), 2, "a class has no name"),
+        (("--class", "gout", "--out", "."), 1, ". is a folder"),
+        (("--class", "gout", "--out", "nowhere/book.json"), 1, "folder that does not exist"),
+    ],
+)
+def test_what_cannot_be_written_is_told_before_a_model_is_asked(
+    medrag: Any, tmp_path: Path, options: tuple[str, ...], code: int, told: str
+) -> None:
+    done = medrag("concepts", "write", "sample", "--out", tmp_path / "book.json", *options)
+    assert done.exit_code == code
+    assert told in done.stderr
+
+
 def test_nothing_is_written_where_nothing_came(
     medrag: Any, index: Path, tmp_path: Path, serve: Serve
 ) -> None:

@@ -110,6 +110,8 @@ def test_an_index_that_knows_no_domain_is_told(medrag: Run, folders: Path, tmp_p
         (("--folds", 13), 1, "12 groups are too few for 13 folds"),
         (("--classifier", "linaer"), 1, "did you mean 'linear'"),
         (("--classifier", "{kind: ["), 2, "expected a kind or {kind: ...}"),
+        (("--classifier", "{kind: linear, kind: words}"), 2, "the key 'kind' twice"),
+        (("--classifier", "{kind: " + "[" * 4000), 2, "levels of nesting"),
         (("--classifier", "{kind: linear, least: 0.5}"), 2, "'least' is learnt here"),
         (("--classifier", "zero_shot"), 1, "needs the key 'encoder'"),
         (("--classifier", "words", "--out", "x.npz"), 2, "'words' is not fitted here"),

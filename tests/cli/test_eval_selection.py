@@ -118,6 +118,7 @@ def test_a_grid_may_be_a_file(medrag: Run, asked: tuple[object, ...], tmp_path: 
         (("--rule", "gap:gamma=1,1"), 2, "two settings of a grid are the same"),
         (("--rule", "none.yaml"), 1, "none.yaml: cannot be read"),
         (("--k", "1,x"), 2, "expected whole numbers such as 1,2,5"),
+        (("--k", ""), 2, "nothing to try"),
         (("--k", "1,1"), 2, "expected different numbers of at least 0"),
         (("--k", "9", "--depth", 5), 2, "9 hits are more than --depth 5"),
         (("--answers",), 2, "--answers and --calibrate need --out"),

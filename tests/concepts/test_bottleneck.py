@@ -101,3 +101,18 @@ def test_shapes_that_do_not_fit_are_refused(
     examples = Examples(concepts, labels)
     with pytest.raises(ValueError, match=r"fit|places"):
         fit_bottleneck(examples, examples, classes=CLASSES, questions=QUESTIONS, prior=prior)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("format", np.array("one")), ("weights", np.full((2, 2), np.inf)),
+     ("bias", np.zeros((2, 1))), ("classes", np.array(["sick", "sick"]))],
+)  # fmt: skip
+def test_a_damaged_bottleneck_is_named(tmp_path: Path, name: str, value: object) -> None:
+    path = tmp_path / "b.npz"
+    Bottleneck(tuple(CLASSES), tuple(QUESTIONS), np.ones((2, 2)), np.zeros(2)).save(path)
+    with np.load(path) as stored:
+        arrays = dict(stored)
+    np.savez(path, **(arrays | {name: value}))
+    with pytest.raises(InputFileError, match=r"b\.npz.*fit it again"):
+        Bottleneck.load(path)

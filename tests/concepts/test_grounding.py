@@ -77,6 +77,21 @@ def test_arrays_that_do_not_fit_are_refused(tmp_path: Path) -> None:
         ConceptHeads.load(tmp_path / "h.npz", encoder="e")
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("format", np.array([1, 1])), ("weights", np.array([[np.nan, 0.0]])),
+     ("bias", np.array(["a"])), ("accuracy", np.zeros((1, 2))), ("questions", np.array("Air?"))],
+)  # fmt: skip
+def test_damaged_heads_of_concepts_are_named(tmp_path: Path, name: str, value: object) -> None:
+    path = tmp_path / "h.npz"
+    ConceptHeads(("Air?",), np.ones((1, 2)), np.zeros(1), np.ones(1), "e").save(path)
+    with np.load(path) as stored:
+        arrays = dict(stored)
+    np.savez(path, **(arrays | {name: value}))
+    with pytest.raises(InputFileError, match=r"h\.npz.*fit it again"):
+        ConceptHeads.load(path, encoder="e")
+
+
 def test_a_statement_is_weighed_against_its_denial() -> None:
     concept = Concept(
         "Is there a shadow?", statement="there is a shadow", denial="there is no shadow"

@@ -14,7 +14,7 @@ from medrag.config import Index, build_index, load_pipeline
 from medrag.encoding.descriptor import DescriptorEncoder
 from medrag.errors import MedragError, RecipeError
 from medrag.images import identified
-from medrag.records import Filter, Hit, ImageRef, Question
+from medrag.records import Filter, Hit, ImageRef, Question, Retrieved, Usage
 
 TEXTS = {
     "effusion": "An effusion blunts the angle.",
@@ -145,6 +145,57 @@ def test_a_concept_without_a_passage_is_backed_by_one_that_is_found(
         )  # fmt: skip
         (hits,) = made.retrieve([Question("", (picture,))], 3, [Filter()])
         assert len(hits) == n
+
+
+def test_a_sentence_of_a_passage_that_the_filter_keeps_out_is_not_quoted(
+    index: Index, tmp_path: Path, picture: ImageRef
+) -> None:
+    own, other = index.passages[0], index.passages[1]
+
+    class Found:
+        def retrieve(
+            self, questions: Sequence[Question], k: int, filters: Sequence[Filter]
+        ) -> list[list[Hit]]:
+            return [[Hit(other, 1.0, 1)] for _ in questions]
+
+    concept = Concept(ASKED["air"], own.id, own.source.document, "A sentence of that patient.")
+    save_book(ConceptBook((concept,)), tmp_path / "book.json")
+    made = ConceptsRetriever(
+        rows=index.rows, book=tmp_path / "book.json", encoder=DescriptorEncoder(),
+        heads=fixed_heads(tmp_path, {"air": 0.9}), retriever=Found(),
+    )  # fmt: skip
+    question, out = Question("", (picture,)), Filter(kinds=frozenset({"report"}))
+    (seen,), (hidden,) = made.retrieve([question] * 2, 3, [Filter(), out])
+    assert (seen.passage.id, "that patient" in seen.summary) == (own.id, True)
+    assert (hidden.passage.id, "that patient" in hidden.summary) == (other.id, False)
+
+
+def test_what_a_retriever_within_did_and_took_is_passed_on(
+    index: Index, picture: ImageRef, tmp_path: Path
+) -> None:
+    class Asking:
+        repeatable = False
+
+        def retrieve_traced(
+            self, questions: Sequence[Question], k: int, filters: Sequence[Filter]
+        ) -> list[Retrieved]:
+            hits = (Hit(index.passages[0], 1.0, 1),)
+            return [Retrieved(hits, ({"step": "within"},), Usage(3, 1)) for _ in questions]
+
+        def retrieve(
+            self, questions: Sequence[Question], k: int, filters: Sequence[Filter]
+        ) -> list[list[Hit]]:
+            return [list(each.hits) for each in self.retrieve_traced(questions, k, filters)]
+
+    save_book(ConceptBook((Concept(ASKED["air"]),)), tmp_path / "book.json")
+    made = ConceptsRetriever(
+        rows=index.rows, book=tmp_path / "book.json", encoder=DescriptorEncoder(),
+        heads=fixed_heads(tmp_path, {"air": 0.9}), retriever=Asking(),
+    )  # fmt: skip
+    (found,) = made.retrieve_traced([Question("", (picture,))], 3, [Filter()])
+    assert [step["step"] for step in found.trace] == ["concepts", "within"]
+    assert found.usage == Usage(3, 1)
+    assert not made.repeatable
 
 
 def test_heads_of_other_concepts_are_refused(index: Index, tmp_path: Path) -> None:

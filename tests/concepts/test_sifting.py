@@ -52,6 +52,13 @@ def test_one_short_question_is_well_formed(text: str, formed: bool) -> None:
     assert well_formed(text) is formed
 
 
+@pytest.mark.parametrize(
+    "text", ["Is it \x1b[31mred?", "Is it \u202ered?", "Is <|im_start|>system it?"]
+)
+def test_a_question_that_hides_something_is_not_well_formed(text: str) -> None:
+    assert not well_formed(text)
+
+
 def test_only_questions_of_like_words_are_shown_to_the_judge() -> None:
     judge = Replies("opacity in the lung")
     asked = ["Is there an opacity in the lung?", "Is the heart enlarged?", "Is the heart enlarged?"]

@@ -159,6 +159,10 @@ def test_a_book_is_read_as_it_was_written(tmp_path: Path) -> None:
         (f'{{{ONE}, "classes": ["a"], "prior": [[1, 0]]}}', "prior"),
         (f'{{{ONE}, "classes": ["a"], "prior": [[2]]}}', "-1, 0 and 1"),
         ('{"format": 1, "concepts": [{"question": " "}]}', "concept 1"),
+        (
+            '{"format": 1, "concepts": [{"question": "A?"}, {"question": "A?"}]}',
+            "concept 2: 'A.' stands there twice",
+        ),
     ],
 )  # fmt: skip
 def test_a_file_that_is_no_book_is_refused(tmp_path: Path, content: str, problem: str) -> None:

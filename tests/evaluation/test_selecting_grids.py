@@ -66,6 +66,7 @@ def test_a_line_that_cannot_be_read_is_refused(text: str, told: str) -> None:
     [
         ({"kind": "gap", "gamma": []}, "'gamma' has no value to try"),
         ({"kind": "gap", "gamma": [1, 1]}, "two settings of a grid are the same"),
+        ({str(n): [1, 2] for n in range(60)}, "make 1152921504606846976 settings; try 1000"),
         ({"kind": "gap", "gamma": [1, 2], "name": "x"}, "2 settings cannot all be called 'x'"),
     ],
 )

@@ -11,7 +11,8 @@ from PIL import Image
 from medrag.errors import InputFileError
 from medrag.identity import pseudonym
 from medrag.ingestion.detect import detect
-from medrag.ingestion.published import PublishedIngestor, format_of, subject_and_study
+from medrag.ingestion.published import PublishedIngestor, format_of
+from medrag.ingestion.recordsources import subject_and_study
 from medrag.records import Corpus, Passage, Skipped
 
 KEY = b"a key of the tests, long enough."
@@ -162,6 +163,7 @@ def test_a_file_of_no_known_form_says_which_are(tmp_path: Path) -> None:
     ("path", "known"),
     [
         ("files/p10/p10000032/s50414267/a.jpg", ("10000032", "50414267")),
+        ("p10/p10000032/s50414267.txt", ("10000032", "50414267")),
         ("CheXpert-v1.0\\train\\patient00001\\study2\\view1.jpg",
          ("patient00001", "patient00001/study2")),
         ("p1/s2/a.jpg", None),

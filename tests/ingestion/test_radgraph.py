@@ -1,4 +1,5 @@
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -253,6 +254,14 @@ def test_triplets_without_brackets_are_read_too() -> None:
         ("x", "y"),
     ]
     assert n_bad == 0
+
+
+def test_a_long_run_of_blanks_takes_no_longer_than_its_length() -> None:
+    began = time.perf_counter()
+    for text in ("a" + " " * 300_000 + "b", "a" + ", " * 300_000 + "b, modify"):
+        assert string_triples(text) == ([], 1)
+    # Linear: some milliseconds; the square of it would be hours.
+    assert time.perf_counter() - began < 5
 
 
 def test_an_unknown_relation_to_keep_is_refused(tmp_path: Path) -> None:

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medrag.selection.budget import BudgetSelector, approximate_tokens
+from medrag.language.estimating import text_tokens
+from medrag.selection.budget import BudgetSelector
 from tests.selection.ranked import names, passage, selected, shown
 
 
@@ -68,13 +69,13 @@ def test_what_is_kept_fits_but_for_the_first(sizes: list[int], tokens: int, skip
     ranking = shown([passage(f"p{i}", words(n)) for i, n in enumerate(sizes)])
     selector = BudgetSelector(tokens=tokens, when_full="skip" if skip else "stop")
     kept = selected(selector, ranking).kept
-    spent = [approximate_tokens(hit.passage.text) for hit in kept]
+    spent = [text_tokens(hit.passage.text) for hit in kept]
     assert sum(spent) <= tokens or len(kept) == 1
     assert skip or names(kept) == names(ranking[: len(kept)])
 
 
 def test_tokens_are_a_third_of_the_bytes_rounded_up() -> None:
-    assert [approximate_tokens(text) for text in ("", "ab", "abcd", "肺炎")] == [0, 1, 2, 2]
+    assert [text_tokens(text) for text in ("", "ab", "abcd", "肺炎")] == [0, 1, 2, 2]
 
 
 @pytest.mark.parametrize(

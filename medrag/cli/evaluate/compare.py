@@ -18,7 +18,7 @@ from medrag.cli.evaluate.options import (
     protocol_of,
 )
 from medrag.cli.evaluate.score import known
-from medrag.cli.output import message, show, show_json, table
+from medrag.cli.output import message, p_value, show, show_json, table
 
 if TYPE_CHECKING:
     from medrag.codec import Json
@@ -127,7 +127,10 @@ def _beside(row: "Row", name: str) -> list[str]:
         return ["", ""]
     difference = row.differences[name]
     low, high = difference.interval
-    return [f"{difference.difference:+.3f} [{low:+.3f}, {high:+.3f}]", _p(row.adjusted_p[name])]
+    return [
+        f"{difference.difference:+.3f} [{low:+.3f}, {high:+.3f}]",
+        p_value(row.adjusted_p[name]),
+    ]
 
 
 def comparison_json(found: "Comparison") -> "Json":
@@ -201,13 +204,18 @@ def _show(found: "Comparison") -> None:
                 f"{difference.b:.3f}",
                 f"{difference.difference:+.3f}"
                 + (f" [{low:+.3f}, {high:+.3f}]" if low == low else ""),
-                _p(difference.p),
-                _p(one.adjusted_p),
+                p_value(difference.p),
+                p_value(one.adjusted_p),
                 _counts(one.counts, alone=difference.n == difference.n_clusters),
             ]
         )
     show(table(rows))
     show("p: paired permutation test, whole clusters swapped; intervals by bootstrap over clusters")
+    _show_power(found)
+
+
+def _show_power(found: "Comparison") -> None:
+    """Say which difference the set could show, and warn where that is none that matters."""
     from medrag.evaluation.compare import LEAST_DISCORDANT
 
     apart = f"{found.discordant:.1%} of the items are right in one of the two only"
@@ -233,8 +241,4 @@ def _counts(counts: "McNemar | None", *, alone: bool) -> str:
     if counts is None:
         return ""
     told = f"{counts.only_a} / {counts.only_b}"
-    return f"{told} (McNemar {_p(counts.p)})" if alone else told
-
-
-def _p(value: float) -> str:
-    return "<0.001" if value < 0.001 else f"{value:.3f}"
+    return f"{told} (McNemar {p_value(counts.p)})" if alone else told

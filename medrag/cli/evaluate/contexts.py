@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from medrag.cli.ask import need_folder
 from medrag.cli.evaluate.options import AsJson, RunFolder
 from medrag.cli.output import message, number, show_json
 
@@ -23,7 +24,11 @@ def contexts(
     from medrag.evaluation.exporting import export_contexts
     from medrag.evaluation.runs import open_run
 
-    n = export_contexts(open_run(run), out, form=form, arm=arm)
+    need_folder(out)
+    read = open_run(run)
+    n = export_contexts(read, out, form=form, arm=arm)
+    if n < len(read.items):
+        message(f"{number(len(read.items) - n, 'item')} of the run have no answer yet")
     if as_json:
         show_json({"file": str(out), "format": form, "n": n})
     else:

@@ -148,19 +148,19 @@ def _spec(text: str) -> dict[str, Any]:
     Raises:
         RecipeError: if it cannot be built.
     """
-    import yaml
-
     from medrag.config.components import planned
     from medrag.config.place import Place
+    from medrag.config.reading import parse_mapping
+    from medrag.errors import RecipeError
 
+    said = text.strip()
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as problem:
+        spec = parse_mapping(said, file="it") if said.startswith("{") else {"kind": said}
+    except RecipeError as problem:
         raise typer.BadParameter(
-            f"expected a kind or {{kind: ...}}, got {text!r}", param_hint="--classifier"
+            f"expected a kind or {{kind: ...}}; {problem}", param_hint="--classifier"
         ) from problem
-    spec = {"kind": value} if isinstance(value, str) else value
-    if not isinstance(spec, dict) or spec.get("kind") != "linear" or "head" in spec:
+    if spec.get("kind") != "linear" or "head" in spec:
         planned("classifier", spec, Place("--classifier"))
     elif further := sorted(set(spec) - {"kind", "encoder"}):
         raise typer.BadParameter(

@@ -24,14 +24,20 @@ from medrag.cli.evaluate.options import (
 )
 from medrag.cli.evaluate.score import estimate_json, known
 from medrag.cli.naming import Indexes, asked_indexes
-from medrag.cli.output import message, number, show, show_json, table
+from medrag.cli.output import message, number, p_value, show, show_json, table
 from medrag.cli.progress import Bars
 
 if TYPE_CHECKING:
     from medrag.codec import Json
     from medrag.config.resources import Resources
     from medrag.evaluation.scores import Estimate
-    from medrag.evaluation.selecting import SelectionReport, Setting, SettingScores
+    from medrag.evaluation.selecting import (
+        Choices,
+        Scored,
+        SelectionReport,
+        Setting,
+        SettingScores,
+    )
     from medrag.evaluation.statistics import PairedDifference
     from medrag.pipeline import Pipeline
     from medrag.selection.calibration import KCalibration
@@ -101,14 +107,14 @@ def selection(
     from medrag.evaluation.benchmarks import load_benchmark
     from medrag.evaluation.selecting import (
         answer_choices,
-        calibrate_k,
         choose,
         report_on,
-        save_k_calibration,
         score_choices,
     )
 
     ks = _numbers(k)
+    if not ks and not rule:
+        raise typer.BadParameter("nothing to try; give numbers, or a --rule", param_hint="--k")
     _check(ks, depth, answers, out, calibrate, alpha, delta, procedure, bound)
     unguarded: dict[str, Any] = {"guard": False} if no_guard else {}
     test: dict[str, Any] = {"alpha": alpha, "delta": delta, "procedure": procedure, "bound": bound}
@@ -130,11 +136,7 @@ def selection(
             scored = score_choices(choices, run, scoring, progress=bars)
     report = report_on(choices, scored, seed=seed)
     if calibrate is not None and scored is not None:
-        try:
-            found = calibrate_k(choices, scored, seed=seed, **test)
-        except ValueError as error:
-            raise typer.BadParameter(str(error), param_hint="--bound") from error
-        save_k_calibration(found, calibrate)
+        found = _calibrated(choices, scored, calibrate, seed=seed, **test)
     if as_json:
         show_json(report_json(report, found))
     else:
@@ -142,6 +144,18 @@ def selection(
         if found is not None:
             _show_calibration(found)
     _tell(report, found, calibrate)
+
+
+def _calibrated(choices: "Choices", scored: "Scored", file: Path, **test: Any) -> "KCalibration":
+    """Test which k controls the risk, and write that down."""
+    from medrag.evaluation.selecting import calibrate_k, save_k_calibration
+
+    try:
+        found = calibrate_k(choices, scored, **test)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--bound") from error
+    save_k_calibration(found, file)
+    return found
 
 
 def report_json(report: "SelectionReport", calibration: "KCalibration | None") -> "Json":
@@ -167,11 +181,11 @@ def _numbers(text: str) -> list[int]:
         found = [int(each) for each in text.split(",") if each.strip()]
     except ValueError as error:
         raise typer.BadParameter(
-            f"expected whole numbers such as 1,2,5, got {text!r}", param_hint="--k"
+            f"expected whole numbers such as 1,2,5, got {text!r:.80}", param_hint="--k"
         ) from error
     if any(each < 0 for each in found) or len(set(found)) < len(found):
         raise typer.BadParameter(
-            f"expected different numbers of at least 0, got {text!r}", param_hint="--k"
+            f"expected different numbers of at least 0, got {text!r:.80}", param_hint="--k"
         )
     return found
 
@@ -218,7 +232,7 @@ def _settings(rules: list[str], pipeline: "Pipeline") -> "Iterator[Setting]":
         try:
             settings = spread(grid)
         except ValueError as error:
-            raise typer.BadParameter(f"{text}: {error}", param_hint="--rule") from error
+            raise typer.BadParameter(f"{text:.80}: {error}", param_hint="--rule") from error
         for name, spec in settings.items():
             yield Setting(name, planned("selector", spec, place)(given))
 
@@ -323,7 +337,7 @@ def _show_beside(report: "SelectionReport") -> None:
         name = f"{each.name} - {each.beside.name}"
         for measure, one in each.beside.differences.items():
             adjusted = each.beside.adjusted_p[measure]
-            rows.append([name, kept, measure, _difference(one), _p(one.p), _p(adjusted)])
+            rows.append([name, kept, measure, _difference(one), p_value(one.p), p_value(adjusted)])
             name = kept = ""
     if len(rows) > 1:
         show(table(rows))
@@ -380,7 +394,3 @@ def _difference(one: "PairedDifference") -> str:
     low, high = one.interval
     interval = "" if math.isnan(low) else f" [{low:+.3f}, {high:+.3f}]"
     return f"{one.difference:+.3f}{interval}"
-
-
-def _p(value: float) -> str:
-    return "<0.001" if value < 0.001 else f"{value:.3f}"

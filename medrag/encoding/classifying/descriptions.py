@@ -9,6 +9,7 @@ from medrag.errors import RecipeError
 from medrag.extras import require
 
 _OURS = Path(__file__).with_name("domains.yaml")
+_LARGEST = 1 << 20
 _FORM = "{domains: {NAME: {templates: [...], words: [...]}}, others: [...]}"
 
 
@@ -62,9 +63,14 @@ def read_descriptions(
 def _read(path: Path) -> Any:
     yaml = require("yaml")
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise RecipeError(f"{path} cannot be read as YAML ({error}); expected {_FORM}") from error
+        with path.open("rb") as stream:
+            content = stream.read(_LARGEST + 1)
+        if len(content) > _LARGEST:
+            raise RecipeError(f"{path} is larger than {_LARGEST >> 20} MB, which no words need")
+        return yaml.safe_load(content.decode("utf-8-sig"))
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        why = getattr(error, "strerror", None) or " ".join(str(error).split())
+        raise RecipeError(f"{path} cannot be read as YAML ({why}); expected {_FORM}") from error
 
 
 def _mapping(value: Any, path: Path, keys: Sequence[str], where: str) -> Mapping[str, Any]:

@@ -33,7 +33,7 @@ class LinearClassifier:
             to be far from.
 
     Source:
-        Xia et al., "MMed-RAG", ICLR 2025, section 3.2: a classifier of domains stands before the
+        Xia et al., "MMed-RAG", ICLR 2025: a classifier of domains stands before the
         retrievers; a linear head on frozen vectors in place of its fine-tuned model.
     """
 

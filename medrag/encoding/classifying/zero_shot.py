@@ -46,8 +46,8 @@ class ZeroShotClassifier:
         ValueError: if a number is out of range.
 
     Source:
-        Xia et al., "MMed-RAG", ICLR 2025, section 3.2; Radford et al., ICML 2021, section 3.1.4.
-        Several descriptions, and being unlike all, are ours.
+        Xia et al., "MMed-RAG", ICLR 2025 (domain identification); Radford et al., ICML 2021,
+        section 3.1.4. Several descriptions, and being unlike all, are ours.
     """
 
     def __init__(

@@ -82,7 +82,7 @@ def load_head(path: Path, *, encoder: str) -> CalibratedHead:
         numbers = {name: float(stored[name]) for name in _NUMBERS if name in stored}
         _check(numbers)
         return CalibratedHead(head=head, neighbours=_neighbours(stored, head), **numbers)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputFileError(path, f"its calibration is damaged ({error}); fit it again") from error
 
 

@@ -7,7 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from medrag.encoding.heads.files import read_arrays, write_arrays
+from medrag.encoding.heads.files import (
+    read_arrays,
+    read_format,
+    read_numbers,
+    read_texts,
+    write_arrays,
+)
 from medrag.encoding.heads.logits import softmax
 from medrag.encoding.rows import Rows
 from medrag.errors import InputFileError, RecipeError
@@ -93,19 +99,16 @@ class LinearHead:
     @classmethod
     def of(cls, stored: Mapping[str, NDArray[Any]], path: Path, *, encoder: str) -> "LinearHead":
         """Make a head of the arrays of a file; see `load`."""
-        if stored["format"].shape != () or int(stored["format"]) != _FORMAT:
-            raise InputFileError(path, "was saved by another release of medrag; fit it again")
+        read_format(path, stored, _FORMAT)
         fitted_on = str(stored["encoder"])
         if fitted_on != encoder:
             raise RecipeError(
                 f"{path} was fitted on vectors of {fitted_on!r}, not of {encoder!r}; fit it again"
             )
-        numbers = {key: stored[key] for key in ("weights", "bias", "mean", "deviation")}
-        if stored["names"].ndim != 1 or numbers["weights"].ndim != 2:
-            raise InputFileError(path, "its arrays have the wrong shapes; fit it again")
-        if not all(np.isfinite(each).all() for each in numbers.values()):
-            raise InputFileError(path, "holds numbers that are not finite; fit it again")
-        names = [str(name) for name in stored["names"]]
+        numbers = read_numbers(path, stored, ("weights", "bias", "mean", "deviation"))
+        names = read_texts(path, stored, "names")
+        if numbers["weights"].ndim != 2 or not (numbers["deviation"] > 0).all():
+            raise InputFileError(path, "its arrays have the wrong shapes or signs; fit it again")
         try:
             return cls(names=names, encoder=encoder, **numbers)
         except ValueError as error:

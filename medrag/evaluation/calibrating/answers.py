@@ -73,7 +73,7 @@ def known_answers(
     return Known(
         signals=tuple(found[place] for place in kept),
         right=np.clip(columns.right[kept], 0, 1),
-        clusters=tuple(_cluster(items[place].cluster, place) for place in kept),
+        clusters=tuple(cluster_name(items[place].cluster, place) for place in kept),
         models=tuple(sorted(models)),
         templates=tuple(sorted(templates)),
         left_out=_left_out(columns),
@@ -85,7 +85,8 @@ def _counts(columns: Columns, place: int) -> bool:
     return state not in _NOT_GIVEN and not np.isnan(columns.right[place])
 
 
-def _cluster(cluster: str | None, place: int) -> str:
+def cluster_name(cluster: str | None, place: int) -> str:
+    """Name the cluster of the item at a place, which may stand alone."""
     # Two kinds of names, so that no cluster is ever called like an item that stands alone.
     return f"item {place}" if cluster is None else f"cluster {cluster}"
 

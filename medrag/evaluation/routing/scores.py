@@ -16,8 +16,6 @@ from medrag.evaluation.routing.labelled import LabelledPicture
 from medrag.evaluation.scores import Estimate
 from medrag.evaluation.statistics import Resamples, Statistic, WeightedStatistic, mean_of
 
-UNKNOWN = "unknown"
-
 
 @dataclass(frozen=True, slots=True)
 class Rejected:

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 import medrag
 from medrag.errors import EvaluationError, InputFileError
-from medrag.evaluation.calibrating.answers import one_of_each
+from medrag.evaluation.calibrating.answers import cluster_name, one_of_each
 from medrag.evaluation.calibrating.risk import exact_p, hoeffding_bentkus_p, least_n
 from medrag.evaluation.selecting.choosing import Choices
 from medrag.evaluation.selecting.procedures import rejected
@@ -109,7 +109,7 @@ def independent_losses(choices: Choices, scored: Scored, *, seed: int = 0) -> di
             f"{', '.join(names)}"
         )
     items = [each.item for each in choices.ranked]
-    clusters = [_cluster(items[place].cluster, place) for place in counted.tolist()]
+    clusters = [cluster_name(items[place].cluster, place) for place in counted.tolist()]
     drawn = counted[one_of_each(clusters, seed)]
     # What one k answers and another abstains from is wrong for the latter.
     losses = 1 - np.nan_to_num(right[:, drawn], nan=0.0)
@@ -194,11 +194,6 @@ def _p(losses: Floats, alpha: float, bound: Bound) -> float:
             "use hoeffding_bentkus"
         )
     return exact_p(len(losses), int(losses.sum()), alpha)
-
-
-def _cluster(cluster: str | None, place: int) -> str:
-    # Two kinds of names, so that no cluster is ever called like an item that stands alone.
-    return f"item {place}" if cluster is None else f"cluster {cluster}"
 
 
 def _source(scored: Scored) -> dict[str, str]:

@@ -3,7 +3,11 @@
 import json
 from collections.abc import Mapping, Sequence
 from itertools import product
+from math import prod
 from typing import Any
+
+# Settings of one grid; each is run on every item.
+MOST = 1000
 
 # A word of a line that has no key.
 _FIRST = ("kind", "rule")
@@ -44,12 +48,16 @@ def spread(grid: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     "name" calls it, if there is one setting; else it is called like the line of `parse_rule`.
 
     Raises:
-        ValueError: if a list of values is empty, or several settings have one name.
+        ValueError: if a list of values is empty, there are more than `MOST` settings, or several
+            have one name.
     """
     given = {key: value for key, value in grid.items() if key != "name"}
     tried = {key: value if _is_tried(value) else [value] for key, value in given.items()}
     if empty := [key for key, values in tried.items() if not values]:
         raise ValueError(f"{empty[0]!r} has no value to try")
+    n = prod(map(len, tried.values()))
+    if n > MOST:
+        raise ValueError(f"its lists of values make {n} settings; try {MOST} at most")
     settings = [dict(zip(tried, values, strict=True)) for values in product(*tried.values())]
     if "name" in grid and len(settings) > 1:
         raise ValueError(f"{len(settings)} settings cannot all be called {grid['name']!r}")

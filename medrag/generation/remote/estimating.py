@@ -1,19 +1,18 @@
 """How many tokens a prompt takes, without the model's tokenizer.
 
-A text counts a token for every three bytes of UTF-8: English medical prose has four to five
-characters to a token, names of drugs and numbers about three, and a Chinese or Japanese character
-(three bytes) is about one. A picture counts a token for every 28 x 28 pixels that are shown, as
-Qwen2-VL and its like read it, unless the model is known to take a fixed number. A message counts
-eight more, for its role. The estimate is meant to be too large by a fifth rather than too small.
+A text counts a token for every three bytes (`medrag.language.estimating`). A picture counts a token
+for every 28 x 28 pixels that are shown, as Qwen2-VL and its like read it, unless the model is known
+to take a fixed number. A message counts eight more, for its role. The estimate is meant to be too
+large by a fifth rather than too small.
 """
 
 from functools import lru_cache
 
 from medrag.generation.pictures import images_of, pixel_caps
 from medrag.images import read_image
+from medrag.language.estimating import text_tokens
 from medrag.records import ImageRef, Prompt
 
-_BYTES = 3
 _PATCH = 28 * 28
 _MESSAGE = 8
 
@@ -38,11 +37,6 @@ def estimated_tokens(
     for image, most in zip(images_of(prompt), pixel_caps(prompt, max_pixels), strict=True):
         tokens += _picture(image, most) if image_tokens is None else image_tokens
     return tokens
-
-
-def text_tokens(text: str) -> int:
-    """Estimate the tokens of a text."""
-    return -(-len(text.encode("utf-8", "replace")) // _BYTES)
 
 
 def _picture(image: ImageRef, most: int | None) -> int:

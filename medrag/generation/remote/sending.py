@@ -8,11 +8,11 @@ from typing import Any
 from medrag.endpoint import Endpoint, RefusedError, UnansweredError
 from medrag.errors import MedragError
 from medrag.generation.remote.budget import Budget, Request, Tokens
-from medrag.generation.remote.estimating import text_tokens
 from medrag.generation.remote.remembering import Asked
 from medrag.generation.remote.replies import Reply, StreamedReply, reply_of
 from medrag.generation.remote.telling import Teller
 from medrag.generation.remote.terms import Terms
+from medrag.language.estimating import text_tokens
 
 Again = Callable[[bool], None]
 

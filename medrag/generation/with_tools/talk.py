@@ -7,7 +7,6 @@ from typing import Any
 from medrag.codec import to_json
 from medrag.errors import InputFileError
 from medrag.generation.calls import read_calls
-from medrag.generation.usage import summed
 from medrag.generation.with_tools.telling import UNANSWERED
 from medrag.images import identified
 from medrag.images.marking import touched
@@ -22,6 +21,7 @@ from medrag.records import (
     QuestionRegion,
     ToolResult,
 )
+from medrag.records.usage import summed
 
 _MOST_MARKS = 9
 

@@ -5,12 +5,13 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from medrag.records import Filter, Hit, Question, Retrieved, Usage
+from medrag.records.usage import together
 from medrag.retrieval.agentic.budget import Budget, less
 from medrag.retrieval.agentic.routing import RoutedQuery
 from medrag.retrieval.agentic.talk import Talk
-from medrag.retrieval.agentic.turns import facts_of, joined_facts
+from medrag.retrieval.agentic.turns import facts_of
+from medrag.retrieval.asking.joining import joined, ranked_in_order
 from medrag.retrieval.asking.paying import Reply
-from medrag.retrieval.spending import together
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ def broken_off(inquiry: Inquiry, talk: Talk, problem: str) -> Inquiry:
 def left_bare(inquiry: Inquiry, query: RoutedQuery, page: Hit, problem: str) -> Inquiry:
     """Take a page of which no talk could begin as it is."""
     step = {**read_step(query, [page], [page]), "problem": problem}
-    return noted(replace(inquiry, hits=_merged(inquiry.hits, [page])), step)
+    return noted(replace(inquiry, hits=joined(inquiry.hits, [page])), step)
 
 
 def read_step(query: RoutedQuery, pages: Sequence[Hit], kept: Sequence[Hit]) -> dict[str, Any]:
@@ -119,23 +120,11 @@ def read_step(query: RoutedQuery, pages: Sequence[Hit], kept: Sequence[Hit]) -> 
 
 def retrieved(inquiry: Inquiry, k: int) -> Retrieved:
     """Give the hits as a ranking; the score of a hit is 1 / rank."""
-    hits = tuple(
-        replace(hit, rank=rank, score=1 / rank)
-        for rank, hit in enumerate(inquiry.hits[:k], start=1)
-    )
+    hits = ranked_in_order(inquiry.hits, k)
     return Retrieved(hits, inquiry.trace, together(inquiry.usages))
 
 
 def _ended(inquiry: Inquiry, kept: Sequence[Hit], step: Mapping[str, Any]) -> Inquiry:
     left = what_is_left(inquiry)
-    ended = replace(inquiry, left=left, talk=None, hits=_merged(inquiry.hits, kept))
+    ended = replace(inquiry, left=left, talk=None, hits=joined(inquiry.hits, kept))
     return noted(ended, step)
-
-
-def _merged(hits: Sequence[Hit], new: Sequence[Hit]) -> tuple[Hit, ...]:
-    """Add pages; the facts of one that was read before are put together."""
-    by_id = {hit.passage.id: hit for hit in hits}
-    for hit in new:
-        known = by_id.get(hit.passage.id, hit)
-        by_id[hit.passage.id] = replace(known, summary=joined_facts([known.summary, hit.summary]))
-    return tuple(by_id.values())

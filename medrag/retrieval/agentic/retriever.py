@@ -15,6 +15,7 @@ from medrag.retrieval.asking.paying import Reply, paid_replies
 from medrag.retrieval.asking.replying import each_outcome, problem_of, told
 from medrag.retrieval.asking.showing import Asked, written
 from medrag.retrieval.asking.wording import filled, wording
+from medrag.retrieval.checking import check_asked, check_positive
 from medrag.retrieval.tracing import asked
 
 PartitionBy = Literal["domain", "corpus"]
@@ -88,10 +89,9 @@ class AgenticRetriever:
         for name, value in (partitions or {}).items():
             if not name.strip() or not value.strip():
                 raise ValueError(f"partitions holds a blank name: {name!r}: {value!r}")
-        least = {"max_queries": max_queries, "depth": depth, "max_turns": max_turns}
-        for key, number in {**least, "max_tokens": max_tokens}.items():
-            if number < 1:
-                raise ValueError(f"{key} must be at least 1, got {number}")
+        check_positive(
+            max_queries=max_queries, depth=depth, max_turns=max_turns, max_tokens=max_tokens
+        )
         for key, number in {"max_searches": max_searches, "max_images": max_images}.items():
             if number < 0:
                 raise ValueError(f"{key} must be at least 0, got {number}")
@@ -121,8 +121,7 @@ class AgenticRetriever:
             ValueError: if k is below 1, or questions and filters differ in number.
             Exception: what the retriever raises on the queries of the router.
         """
-        if k < 1:
-            raise ValueError(f"k must be at least 1, got {k}")
+        check_asked(questions, k, filters)
         inquiries = [Inquiry(q, f, self.budget) for q, f in zip(questions, filters, strict=True)]
         routed = self._routed(inquiries) if self.route else [(each, None) for each in inquiries]
         reader = PageReader(

@@ -5,7 +5,6 @@ in a page or in a question is never read as one, and is shown to the model witho
 """
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -100,11 +99,6 @@ def facts_of(summary: str, n_pages: int) -> Facts:
         for number in named or (1,):
             by_page[number - 1].append(bare)
     return Facts(tuple("\n".join(lines) for lines in by_page), unmarked)
-
-
-def joined_facts(summaries: Sequence[str]) -> str:
-    """Put summaries of one page together, each once."""
-    return "\n".join(dict.fromkeys(filter(None, summaries)))
 
 
 def _summing_up(text: str) -> Turn:

@@ -8,12 +8,14 @@ from medrag.language import fenced, printable, without_markers
 from medrag.language.markers import markers
 from medrag.protocols import Generator, PassageRows, Retriever
 from medrag.records import Filter, Hit, Prompt, Question, Retrieved, Usage
+from medrag.records.usage import together
+from medrag.retrieval.asking.joining import joined, ranked_in_order
 from medrag.retrieval.asking.paying import Reply, paid_replies
 from medrag.retrieval.asking.queries import read_queries, same_query
 from medrag.retrieval.asking.replying import each_outcome, problem_of, told
 from medrag.retrieval.asking.showing import Asked, found_images, said, written
 from medrag.retrieval.asking.wording import filled, wording
-from medrag.retrieval.spending import together
+from medrag.retrieval.checking import check_asked, check_positive
 from medrag.retrieval.tracing import asked
 
 STEP = "follow_up"
@@ -111,10 +113,7 @@ class FollowUpRetriever:
         max_tokens: int = 100_000,
         with_pictures: bool = False,
     ) -> None:
-        numbers = {"n_queries": n_queries, "n_rounds": n_rounds, "depth": depth}
-        for name, number in {**numbers, "max_tokens": max_tokens}.items():
-            if number < 1:
-                raise ValueError(f"{name} must be at least 1, got {number}")
+        check_positive(n_queries=n_queries, n_rounds=n_rounds, depth=depth, max_tokens=max_tokens)
         self.retriever = retriever
         self.generator = generator
         self.rows = rows
@@ -140,8 +139,7 @@ class FollowUpRetriever:
             ValueError: if k is below 1, or questions and filters differ in number.
             Exception: what the retriever raises.
         """
-        if k < 1:
-            raise ValueError(f"k must be at least 1, got {k}")
+        check_asked(questions, k, filters)
         ways = [_Way(q, f, self.max_tokens) for q, f in zip(questions, filters, strict=True)]
         for number in range(1, self.n_rounds + 1):
             if all(way.done for way in ways):
@@ -266,7 +264,7 @@ def _with_answers(way: _Way, queries: Sequence[_Query], step: Mapping[str, Any])
         way = replace(
             way,
             exchanges=(*way.exchanges, _Exchange(query.question.text, answer or _NOTHING)),
-            hits=_merged(way.hits, kept),
+            hits=joined(way.hits, kept),
         )
         line = {
             "query": query.question.text,
@@ -298,24 +296,9 @@ def _answer(query: _Query) -> tuple[str, tuple[Hit, ...], str]:
     return answer, tuple(replace(hits[n - 1], summary=summary) for n in cited), ""
 
 
-def _merged(hits: Sequence[Hit], new: Sequence[Hit]) -> tuple[Hit, ...]:
-    """Add hits; the summaries of one that was there before are joined."""
-    by_id = {hit.passage.id: hit for hit in hits}
-    for hit in new:
-        known = by_id.get(hit.passage.id)
-        if known is not None:
-            both = dict.fromkeys(filter(None, (known.summary, hit.summary)))
-            hit = replace(known, summary="\n".join(both))
-        by_id[hit.passage.id] = hit
-    return tuple(by_id.values())
-
-
 def _retrieved(way: _Way, k: int, plain: Retrieved | None) -> Retrieved:
     usage = together([*way.usages, plain.usage if plain else None])
     if plain is not None:
         step = {"step": "plain", "why": "no follow-up query brought anything"}
         return Retrieved(plain.hits, (*way.trace, step, *plain.trace), usage)
-    ranked = [
-        replace(hit, rank=rank, score=1 / rank) for rank, hit in enumerate(way.hits[:k], start=1)
-    ]
-    return Retrieved(tuple(ranked), way.trace, usage)
+    return Retrieved(ranked_in_order(way.hits, k), way.trace, usage)

@@ -6,6 +6,7 @@ from typing import Any, Literal, get_args
 
 from medrag.protocols import Generator, Retriever, Sampling
 from medrag.records import Filter, Generation, Hit, Prompt, Question, Retrieved, Usage
+from medrag.records.usage import together
 from medrag.retrieval.asking.replying import (
     each_outcome,
     problem_of,
@@ -16,7 +17,7 @@ from medrag.retrieval.asking.showing import Asked, written
 from medrag.retrieval.asking.switching import STEP
 from medrag.retrieval.asking.uncertainty import Signal, Uncertainty, uncertainty_of
 from medrag.retrieval.asking.wording import wording
-from medrag.retrieval.spending import together
+from medrag.retrieval.checking import check_asked
 from medrag.retrieval.tracing import asked
 
 By = Literal["auto", "options", "agreement", "tokens"]
@@ -102,10 +103,7 @@ class WhenUnsureRetriever:
             ValueError: if k is below 1, or questions and filters differ in number.
             Exception: what the retriever raises.
         """
-        if k < 1:
-            raise ValueError(f"k must be at least 1, got {k}")
-        if len(questions) != len(filters):
-            raise ValueError(f"{len(questions)} questions need as many filters: {len(filters)}")
+        check_asked(questions, k, filters)
         alone = self._alone(questions)
         wanted = [place for place, each in enumerate(alone) if self._searches(each)]
         found = asked(

@@ -6,10 +6,11 @@ from typing import Any, Literal
 
 from medrag.protocols import DomainClassifier, Retriever
 from medrag.records import Filter, Hit, Question, Retrieved, Routing
+from medrag.records.usage import together
 from medrag.retrieval import tracing
+from medrag.retrieval.checking import check_asked
 from medrag.retrieval.domain.merging import merged
-from medrag.retrieval.domain.routed import Routed, is_repeatable, routed
-from medrag.retrieval.spending import together
+from medrag.retrieval.domain.routed import Routed, routed
 
 Unknown = Literal["two", "all"]
 # Stands for what is asked by the default retriever without a domain; no domain is called so.
@@ -43,8 +44,8 @@ class ByDomainRetriever:
         ValueError: if there is no retriever, or a number or a choice is out of range.
 
     Source:
-        Xia et al., "MMed-RAG", ICLR 2025, section 3.2. Searching two or all, and merging by rank
-        (Cormack, Clarke & Buettcher, SIGIR 2009), are ours.
+        Xia et al., "MMed-RAG", ICLR 2025 (domain-aware retrieval). Searching two or all, and
+        merging by rank (Cormack, Clarke & Buettcher, SIGIR 2009), are ours.
     """
 
     def __init__(
@@ -72,7 +73,7 @@ class ByDomainRetriever:
         self.filter = filter
         self.c = c
         nested = [*self.domains.values(), *([] if default is None else [default])]
-        self.repeatable = tracing.is_repeatable(*nested) and is_repeatable(classify)
+        self.repeatable = tracing.is_repeatable(*nested, classify)
 
     def retrieve(
         self, questions: Sequence[Question], k: int, filters: Sequence[Filter]
@@ -89,10 +90,7 @@ class ByDomainRetriever:
             ValueError: if k is below 1, or questions and filters differ in number.
             MedragError: as the classifier and the retrievers do.
         """
-        if k < 1:
-            raise ValueError(f"k must be at least 1, got {k}")
-        if len(questions) != len(filters):
-            raise ValueError(f"{len(questions)} questions need as many filters, not {len(filters)}")
+        check_asked(questions, k, filters)
         found = routed(self.classifier, questions)
         chosen = [self._chosen(r.routing, f) for r, f in zip(found, filters, strict=True)]
         asked = self._asked(questions, k, filters, chosen)

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 from medrag.protocols import DomainClassifier
 from medrag.records import Question, Routing
-from medrag.retrieval.domain.routed import Routed, is_repeatable, routed
-from medrag.retrieval.spending import together
+from medrag.records.usage import together
+from medrag.retrieval.domain.routed import Routed, routed
+from medrag.retrieval.tracing import is_repeatable
 
 
 class FirstKnownClassifier:

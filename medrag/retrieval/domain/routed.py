@@ -34,8 +34,3 @@ def routed(classifier: DomainClassifier, questions: Sequence[Question]) -> list[
     if isinstance(classifier, TracedClassifier):
         return classifier.classify_traced(questions)
     return [Routed(routing) for routing in classifier.classify(questions)]
-
-
-def is_repeatable(*classifiers: DomainClassifier) -> bool:
-    """Tell whether all of them may be asked again for one answer; see `Retriever`."""
-    return all(getattr(each, "repeatable", True) for each in classifiers)

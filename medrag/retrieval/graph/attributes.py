@@ -11,7 +11,8 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from medrag.language import LANGUAGES, negated_spans
+from medrag.language import negated_spans
+from medrag.language.known import read_as
 
 _LEAD = r"(?:(?:high|low|increased|decreased|reduced|intermediate)[- ])"
 _NUMBER = r"\d+(?:\.\d+)?(?:\s*(?:-|–|to|x|×)\s*\d+(?:\.\d+)?)*\s*(?:mm|cm)\b"
@@ -100,7 +101,7 @@ def visual_attributes(texts: Sequence[str], *, language: str = "en") -> dict[str
     """
     told: dict[str, Counter[str]] = {name: Counter() for name in ATTRIBUTES}
     for text in texts:
-        denied = negated_spans(text, language if language in LANGUAGES else "en")
+        denied = negated_spans(text, read_as(language))
         for name in ATTRIBUTES:
             # Counted once for each text: a word that one text repeats is no surer.
             told[name].update(dict.fromkeys(_values(name, text, denied), 1))

@@ -8,20 +8,19 @@ from typing import Any
 
 from medrag.protocols import Channel, Library, Retriever
 from medrag.records import Filter, Hit, Part, Passage, Question, Retrieved
+from medrag.records.usage import together
+from medrag.retrieval.checking import check_asked, check_positive
 from medrag.retrieval.graph.linking import Linked, Text, linked, places_named
 from medrag.retrieval.graph.statements import (
     FACT,
     Statement,
-    allows,
-    check_asked,
-    check_positive,
     counted,
     polarity,
     ranked,
     statement,
     topic,
 )
-from medrag.retrieval.spending import together
+from medrag.retrieval.guarding import allows
 from medrag.retrieval.tracing import asked, is_repeatable
 
 # What may be a similar case, whatever kinds a question wants back.
@@ -100,7 +99,7 @@ class CaseFactsRetriever:
         self, questions: Sequence[Question], k: int, filters: Sequence[Filter]
     ) -> list[Retrieved]:
         """As `retrieve`; the trace tells the cases, and what they agree on and deny."""
-        check_asked(k, len(questions), len(filters))
+        check_asked(questions, k, filters)
         masks = [replace(wanted, kinds=_CASES) for wanted in filters]
         given = asked(self.cases, questions, self.n_cases, masks)
         similar = [_once(each, mask) for each, mask in zip(given, masks, strict=True)]

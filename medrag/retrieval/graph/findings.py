@@ -4,18 +4,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from medrag.language import LANGUAGES, mention, sentences
+from medrag.language import mention, sentences
+from medrag.language.known import read_as
 from medrag.protocols import Channel, Library, Retriever
 from medrag.records import Filter, Hit, Passage, Question, Retrieved
+from medrag.retrieval.checking import check_asked, check_positive
 from medrag.retrieval.graph.attributes import visual_attributes, with_attributes
 from medrag.retrieval.graph.linking import Text, linked, names_of
 from medrag.retrieval.graph.statements import (
-    allows,
-    check_asked,
-    check_positive,
     narrowed,
     ranked,
 )
+from medrag.retrieval.guarding import allows
 from medrag.retrieval.tracing import asked, is_repeatable
 
 _TERMS = frozenset({"term"})
@@ -85,7 +85,7 @@ class AttributesRetriever:
         self, questions: Sequence[Question], k: int, filters: Sequence[Filter]
     ) -> list[Retrieved]:
         """As `retrieve`; the trace tells the attributes of each finding, all passages together."""
-        check_asked(k, len(questions), len(filters))
+        check_asked(questions, k, filters)
         findings = self._findings(questions, filters)
         wanted = [
             (at, finding, mask)
@@ -192,7 +192,7 @@ def _hit(
 
 def _naming(passage: Passage, names: Sequence[str]) -> list[str]:
     """Cut out the first sentences that affirm a finding by one of its names."""
-    language = passage.source.language if passage.source.language in LANGUAGES else "en"
+    language = read_as(passage.source.language)
     said = []
     for start, end in sentences(passage.text, language):
         sentence = passage.text[start:end]

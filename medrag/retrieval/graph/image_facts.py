@@ -5,17 +5,16 @@ from typing import Any
 
 from medrag.protocols import Channel, Library
 from medrag.records import Filter, Hit, Part, Question, Retrieved, ScoredRow
+from medrag.retrieval.checking import check_asked, check_positive
 from medrag.retrieval.graph.statements import (
     FACT,
     Supported,
-    allows,
-    check_asked,
-    check_positive,
     counted,
     narrowed,
     support,
     supported,
 )
+from medrag.retrieval.guarding import allows
 
 
 class ImageFactsRetriever:
@@ -77,7 +76,7 @@ class ImageFactsRetriever:
         self, questions: Sequence[Question], k: int, filters: Sequence[Filter]
     ) -> list[Retrieved]:
         """As `retrieve`; the trace tells how many facts were left out for being said already."""
-        check_asked(k, len(questions), len(filters))
+        check_asked(questions, k, filters)
         masks = [narrowed(wanted, FACT) for wanted in filters]
         asked = [at for at, mask in enumerate(masks) if mask is not None and questions[at].images]
         found: list[Retrieved] = [Retrieved(()) for _ in questions]

@@ -6,10 +6,12 @@ from typing import Any
 
 from medrag.protocols import Channel, Library, Retriever
 from medrag.records import Filter, Hit, Part, Question, Retrieved
+from medrag.records.usage import together
 from medrag.retrieval.channels import query_text
+from medrag.retrieval.checking import check_asked, check_positive
 from medrag.retrieval.graph.linking import Linked, Text, lies_there, linked
-from medrag.retrieval.graph.statements import allows, check_asked, check_positive, ranked
-from medrag.retrieval.spending import together
+from medrag.retrieval.graph.statements import ranked
+from medrag.retrieval.guarding import allows
 from medrag.retrieval.tracing import asked, is_repeatable
 
 _TEXT = 4000  # characters of a document that are linked
@@ -82,7 +84,7 @@ class LinkedRetriever:
         self, questions: Sequence[Question], k: int, filters: Sequence[Filter]
     ) -> list[Retrieved]:
         """As `retrieve`; the trace tells the terms that were linked, and each layer's share."""
-        check_asked(k, len(questions), len(filters))
+        check_asked(questions, k, filters)
         documents = [
             replace(each, hits=_allowed(each.hits[: self.n_documents], wanted))
             for each, wanted in zip(

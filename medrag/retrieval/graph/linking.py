@@ -4,10 +4,12 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from medrag.language import LANGUAGES, mention, sentences
+from medrag.language import mention, sentences
+from medrag.language.known import read_as
 from medrag.protocols import Channel, Library
 from medrag.records import Filter, Passage, Question, ScoredRow
-from medrag.retrieval.graph.statements import allows, narrowed
+from medrag.retrieval.graph.statements import narrowed
+from medrag.retrieval.guarding import allows
 
 GRAPH: frozenset[str] = frozenset({"term", "fact"})
 # Of a text, and of each sentence: the graph is asked for that many.
@@ -93,7 +95,7 @@ def names_of(passage: Passage) -> list[str]:
 def named_in(sentence: str, names: Sequence[str], language: str) -> tuple[str, bool] | None:
     """Find the longest of several names in a sentence, and whether it is affirmed there."""
     folded = sentence.casefold()
-    read = language if language in LANGUAGES else "en"
+    read = read_as(language)
     for name in sorted(names, key=lambda each: (-len(each), each)):
         # Stems are cut at the end of words, so that a stranger's beginning rules a name out.
         first = name.casefold().split()[:1]
@@ -118,6 +120,6 @@ def _named(rows: Library, ranking: Sequence[ScoredRow], sentence: str, text: Tex
 
 
 def _sentences(text: Text) -> list[str]:
-    language = text.language if text.language in LANGUAGES else "en"
+    language = read_as(text.language)
     spans = sentences(text.words, language)[:_SENTENCES]
     return list(dict.fromkeys(text.words[start:end][:_SENTENCE] for start, end in spans))

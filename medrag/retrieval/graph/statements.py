@@ -94,46 +94,5 @@ def narrowed(wanted: Filter, kinds: Collection[str]) -> Filter | None:
     return replace(wanted, kinds=both) if both else None
 
 
-def allows(wanted: Filter, passage: Passage) -> bool:
-    """Tell whether a filter lets a passage through; as the channels of an index have it."""
-    source = passage.source
-    named = (
-        (wanted.kinds, passage.kind),
-        (wanted.domains, source.domain),
-        (wanted.corpora, source.corpus),
-        (wanted.subjects, source.subject),
-    )
-    return (
-        all(not names or value in names for names, value in named)
-        and source.study not in wanted.not_studies
-        and source.subject not in wanted.not_subjects
-        and not any(image.sha256 in wanted.not_images for image in passage.images)
-        and (wanted.before is None or (source.time is not None and source.time < wanted.before))
-    )
-
-
-def check_asked(k: int, n_questions: int, n_filters: int) -> None:
-    """Refuse what no retriever answers.
-
-    Raises:
-        ValueError: if k is below 1, or questions and filters differ in number.
-    """
-    if k < 1:
-        raise ValueError(f"k must be at least 1, got {k}")
-    if n_questions != n_filters:
-        raise ValueError(f"{n_questions} questions need as many filters: {n_filters}")
-
-
-def check_positive(**numbers: int) -> None:
-    """Refuse a number below 1, by its name.
-
-    Raises:
-        ValueError: if one is.
-    """
-    for name, number in numbers.items():
-        if number < 1:
-            raise ValueError(f"{name} must be at least 1, got {number}")
-
-
 def _folded(words: object) -> str:
     return " ".join(str(words or "").casefold().split())

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from medrag.language import mention, sentences, stems
 from medrag.records import Passage
+from medrag.retrieval.history.regions import seen
 
 Label = Literal["positive", "negative", "uncertain"]
 Fact = tuple[str, str, str]
@@ -91,14 +92,14 @@ def findings_of(
     Its fields come first: "labels", a mapping of observations to CheXbert's numbers (1 positive,
     0 negative, -1 uncertain, null not named) or names; and "facts", a list of [head, relation,
     tail] as RadGraph's entities and relations, or of mappings with these keys. Of its words, those
-    of findings and impression count where "sections" has them: an indication says what was asked.
+    that say what was seen count (`seen`): an indication says what was asked.
 
     Args:
         labeller: tells the observations where they are no field.
         extracted: facts by study, for reports without such a field.
     """
     labels, facts = passage.fields.get("labels"), passage.fields.get("facts")
-    read = findings_in(_told(passage), labeller)
+    read = findings_in("\n".join(seen(passage)), labeller)
     given: frozenset[Fact] | None = None
     if isinstance(facts, list | tuple):
         given = facts_of(facts)
@@ -174,13 +175,6 @@ def _of_sentence(sentence: str) -> dict[str, bool]:
 @cache
 def _stems(word: str) -> frozenset[str]:
     return frozenset(stems(word))
-
-
-def _told(passage: Passage) -> str:
-    sections = passage.fields.get("sections")
-    named = sections if isinstance(sections, Mapping) else {}
-    told = [str(named[name]) for name in ("findings", "impression") if named.get(name)]
-    return "\n".join(told) or passage.text
 
 
 def _present(labels: Mapping[str, object]) -> frozenset[str]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from medrag.protocols import Library, Reranker, Retriever
 from medrag.records import Filter, Hit, Question, Retrieved
+from medrag.retrieval.checking import check_asked, check_positive
 from medrag.retrieval.rerank.ordering import ordered
 from medrag.retrieval.rerank.page_words import PageWords
 from medrag.retrieval.scaling import Scaling, check_scaling, mean_of_scaled
@@ -53,9 +54,7 @@ class RerankRetriever:
     ) -> None:
         if not rerankers:
             raise ValueError("rerankers must name at least one")
-        for name, number in (("depth", depth), ("keep", keep)):
-            if number is not None and number < 1:
-                raise ValueError(f"{name} must be at least 1, got {number}")
+        check_positive(depth=depth, keep=keep)
         if not 0 < weight <= 1:
             raise ValueError(f"weight must be above 0 and at most 1, got {weight}")
         check_scaling(scaling)
@@ -69,8 +68,7 @@ class RerankRetriever:
 
     @property
     def repeatable(self) -> bool:
-        asked_again = (getattr(each, "repeatable", True) for each in self.rerankers)
-        return is_repeatable(self.retriever) and all(asked_again)
+        return is_repeatable(self.retriever, *self.rerankers)
 
     def retrieve(
         self, questions: Sequence[Question], k: int, filters: Sequence[Filter]
@@ -90,10 +88,7 @@ class RerankRetriever:
         Raises:
             ValueError: as `retrieve`.
         """
-        if k < 1:
-            raise ValueError(f"k must be at least 1, got {k}")
-        if len(questions) != len(filters):
-            raise ValueError(f"{len(questions)} questions need as many filters: {len(filters)}")
+        check_asked(questions, k, filters)
         found = asked(self.retriever, questions, max(k, self.depth), filters)
         rankings = self._reranked(questions, [each.hits for each in found])
         n = min(k, self.keep or k)

@@ -73,3 +73,13 @@ def test_a_domain_without_words_is_refused(tmp_path: Path) -> None:
         WordsClassifier(words=tmp_path / "mine.yaml")
     with pytest.raises(ValueError, match="weight"):
         WordsClassifier(weight=0)
+
+
+@pytest.mark.parametrize(
+    "content", [b"[" * 5000, b"\xff\xfe\x00", b"domains: {a: [", b"# " + b"x" * (1 << 20)]
+)
+def test_a_file_of_words_that_cannot_be_read_is_named(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "words.yaml"
+    path.write_bytes(content)
+    with pytest.raises(RecipeError, match=r"words\.yaml"):
+        WordsClassifier(words=path)

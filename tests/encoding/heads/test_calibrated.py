@@ -1,11 +1,13 @@
 """Heads with a temperature, thresholds and a memory of what they were fitted on."""
 
+import zipfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from medrag.encoding.heads import (
@@ -106,6 +108,15 @@ def test_a_head_of_another_encoder_is_refused(tmp_path: Path) -> None:
         ("weights", np.zeros((2, 3))),
         ("names", np.array("a")),
         ("format", 99),
+        ("format", 1.5),
+        ("format", "1"),
+        ("format", np.datetime64("2020-01-01")),
+        ("k", np.inf),
+        ("weights", np.full((2, 2), "1.0")),
+        ("weights", np.full((2, 2), 1j)),
+        ("weights", np.full((2, 2), np.datetime64(0, "s"))),
+        ("deviation", np.zeros(2)),
+        ("names", np.array(["a", "a"])),
     ],
 )
 def test_a_damaged_file_is_named(tmp_path: Path, key: str, value: Any) -> None:
@@ -133,6 +144,47 @@ def test_a_single_array_and_pickled_code_are_no_heads(tmp_path: Path) -> None:
             np.save(stream, array, allow_pickle=True)
         with pytest.raises(InputFileError, match="is no head"):
             load_head(path, encoder="e")
+
+
+def test_an_archive_that_would_fill_the_memory_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "head.npz"
+    with (
+        zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("weights.npy", "w", force_zip64=True) as member,
+    ):
+        for _ in range(1025):
+            member.write(bytes(1 << 20))
+    with pytest.raises(InputFileError, match=r"is no head .* bytes, and no head has more"):
+        load_head(path, encoder="e")
+
+
+def test_a_header_that_promises_more_than_there_is_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "head.npz"
+    save_head(head(), path)
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    header = b"{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000, 100000), }\n"
+    magic = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little")
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, magic + header if name == "weights.npy" else content)
+    with pytest.raises(InputFileError, match="is no head that medrag saved"):
+        load_head(path, encoder="e")
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(changes=st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), max_size=4))
+def test_a_file_with_changed_bytes_is_read_or_named(
+    tmp_path: Path, changes: list[tuple[int, int]]
+) -> None:
+    path = tmp_path / "head.npz"
+    save_head(head(neighbours=Neighbours(vectors=VECTORS)), path)
+    content = bytearray(path.read_bytes())
+    for place, byte in changes:
+        content[place % len(content)] = byte
+    path.write_bytes(bytes(content))
+    with suppress(InputFileError, RecipeError):
+        load_head(path, encoder="e")
 
 
 def test_a_head_cannot_be_written_into_a_folder_that_is_not_there(tmp_path: Path) -> None:

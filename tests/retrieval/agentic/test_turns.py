@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from medrag.retrieval.agentic.turns import Facts, Turn, facts_of, joined_facts, read_turn
+from medrag.retrieval.agentic.turns import Facts, Turn, facts_of, read_turn
 from medrag.retrieval.asking.showing import is_query
 
 
@@ -73,7 +73,3 @@ def test_facts_go_to_the_pages_that_their_markers_name() -> None:
     assert facts_of(summary, 3) == Facts(
         ("- Both speak of it\nIt is old.\nIt is wrong.", "Gout hurts.", "- Both speak of it"), 2
     )
-
-
-def test_equal_facts_of_one_page_are_told_once() -> None:
-    assert joined_facts(["", "a", "b", "a"]) == "a\nb"

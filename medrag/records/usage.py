@@ -1,9 +1,9 @@
-"""What several generations took together."""
+"""What several requests to models took together."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from medrag.records import Usage
+from medrag.records.answers import Usage
 
 
 def summed(usages: Sequence[Usage]) -> Usage:
@@ -13,6 +13,12 @@ def summed(usages: Sequence[Usage]) -> Usage:
         _sum([each.completion_tokens for each in usages]),
         _sum([each.cost for each in usages]),
     )
+
+
+def together(usages: Iterable[Usage | None]) -> Usage | None:
+    """Add up the usage of those that asked a model; None where none did."""
+    known = [usage for usage in usages if usage is not None]
+    return summed(known) if known else None
 
 
 def _sum(values: Sequence[float | None]) -> Any:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from medrag.images import hamming, identified
-from medrag.records import Filter, Hit, ImageRef, Question
+from medrag.records import Filter, Hit, ImageRef, Passage, Question
 from medrag.records.times import earlier
 from medrag.retrieval.history import earlier_pictures, of_earlier_study
 
@@ -42,13 +42,19 @@ def violates(hit: Hit, wanted: Filter) -> bool:
     The subject of a hit of history is the question's own; its picture and study are not. Whether it
     is history in truth is for `is_history` to say.
     """
-    source = hit.passage.source
-    return (
-        source.study in wanted.not_studies
-        or (source.subject in wanted.not_subjects and not hit.history)
-        or any(image.sha256 in wanted.not_images for image in hit.passage.images)
-        or (wanted.before is not None and not earlier(source.time, wanted.before))
+    return _bars(wanted, hit.passage, history=hit.history)
+
+
+def allows(wanted: Filter, passage: Passage) -> bool:
+    """Tell whether a filter lets a passage through, as the channels of an index have it."""
+    source = passage.source
+    named = (
+        (wanted.kinds, passage.kind),
+        (wanted.domains, source.domain),
+        (wanted.corpora, source.corpus),
+        (wanted.subjects, source.subject),
     )
+    return all(not names or value in names for names, value in named) and not _bars(wanted, passage)
 
 
 def is_history(hit: Hit, question: Question, wanted: Filter) -> bool:
@@ -99,6 +105,16 @@ def near_duplicates(question: Question, hits: Sequence[Hit]) -> tuple[Hit, ...]:
 
 def guards(wanted: Filter) -> bool:
     return bool(wanted.not_images or wanted.not_studies or wanted.not_subjects)
+
+
+def _bars(wanted: Filter, passage: Passage, *, history: bool = False) -> bool:
+    source = passage.source
+    return (
+        source.study in wanted.not_studies
+        or (source.subject in wanted.not_subjects and not history)
+        or any(image.sha256 in wanted.not_images for image in passage.images)
+        or (wanted.before is not None and not earlier(source.time, wanted.before))
+    )
 
 
 def _may_stay(hit: Hit, question: Question, wanted: Filter) -> bool:
