@@ -86,6 +86,12 @@ def fit(
     out: Annotated[Path, typer.Option(help="The heads, an .npz file.")],
     index: Indexes = None,
     channel: Annotated[str, typer.Option(help="The channel of the pictures' vectors.")] = "image",
+    texts: Annotated[
+        str | None,
+        typer.Option(
+            help="A channel of texts: of each concept the 1,000 nearest reports are read."
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of which pictures are kept aside.")] = 0,
     as_json: AsJson = False,
 ) -> None:
@@ -97,12 +103,14 @@ def fit(
     need_folder(out)
     read = load_book(book)
     built, judge = _parts(pipeline, index)
-    check_names("channel", [channel], built.index.channels)
+    check_names("channel", [channel, *([texts] if texts else [])], built.index.channels)
     vectors = built.index.channels[channel]
+    encoder = built.index.channels[texts].encoder if texts else None
     with Bars() as bars:
         labels = labelled(
-            built.index.store, vectors, read.concepts, Annotator(judge=judge), progress=bars
-        )
+            built.index.store, vectors, read.concepts, Annotator(judge=judge),
+            texts_encoder=encoder, progress=bars,
+        )  # fmt: skip
     try:
         heads = fitted_heads(labels, read.concepts, encoder=vectors.encoder.name, seed=seed)
     except ValueError as error:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from medrag.concepts.annotating import Annotator
+from medrag.concepts.annotating import Annotator, ReportSentences
 from medrag.concepts.book import Concept
 from medrag.concepts.grounding import ConceptHeads, fit_heads
 from medrag.encoding.rows import means
 from medrag.errors import MedragError
-from medrag.protocols import Library, Progress, VectorChannel
+from medrag.protocols import Encoder, Library, Progress, VectorChannel
 from medrag.records import Embeddings, Filter
 
 _VALUES = {True: 1.0, False: 0.0, None: np.nan}
@@ -39,6 +39,8 @@ def labelled(
     annotator: Annotator,
     *,
     allow: Filter = Filter(kinds=frozenset({"report"})),  # noqa: B008 - frozen
+    texts_encoder: Encoder | None = None,
+    most: int = 1000,
     progress: Progress | None = None,
 ) -> Labelled:
     """Read from reports what their pictures show.
@@ -46,6 +48,8 @@ def labelled(
     Args:
         channel: of pictures; passages without a vector of it are left out.
         allow: which passages to read; each is to hold a text and a picture.
+        texts_encoder: finds the reports that speak of a concept, of which `most` are read; None
+            reads all of them for each concept.
 
     Raises:
         MedragError: if none does.
@@ -62,16 +66,20 @@ def labelled(
     lengths = given.lengths[given.lengths > 0]
     vectors = means(Embeddings(given.values, lengths), normalised=True).values
     texts = [found[place][1] for place in kept]
-    columns = []
+    spoken = None
+    if texts_encoder is not None and len(texts) > most:
+        spoken = ReportSentences(reports=texts, encoder=texts_encoder)
+    labels = np.full((len(kept), len(concepts)), np.nan)
     if progress:
         progress.start("concepts", len(concepts), "concepts")
-    for concept in concepts:
-        columns.append([_VALUES[each] for each in annotator.annotate(concept, texts)])
+    for column, concept in enumerate(concepts):
+        places = list(range(len(texts))) if spoken is None else spoken.nearest(concept, n=most)
+        said = annotator.annotate(concept, [texts[place] for place in places])
+        labels[places, column] = [_VALUES[each] for each in said]
         if progress:
             progress.advance("concepts")
     if progress:
         progress.finish("concepts")
-    labels = np.array(columns, dtype=np.float64).reshape(len(concepts), len(kept)).T
     return Labelled(vectors, labels, tuple(rows[place] for place in kept))
 
 

@@ -159,6 +159,9 @@ def contrasted(
         vectors: (n, d) of pictures, of the same encoder.
         scale: of the cosines before the softmax of the two.
 
+    Raises:
+        RecipeError: if the encoder reads no texts.
+
     Returns:
         (n, n_concepts) in [0, 1]. No calibrated probability: an order, and a sign about 0.5.
 
@@ -166,10 +169,7 @@ def contrasted(
         Tiu et al., Nature Biomedical Engineering 6, 2022 (positive and negative prompts).
     """
     sides = [
-        means(
-            encoder.encode_questions([Question(text=text) for text in texts], "text"),
-            normalised=True,
-        ).values
+        _text_rows(encoder, texts)
         for texts in (
             [each.statement or each.question for each in concepts],
             [each.denial or f"no: {each.question}" for each in concepts],
@@ -178,3 +178,14 @@ def contrasted(
     pictures = unit(vectors).astype(np.float64)
     yes, no = (pictures @ unit(side).astype(np.float64).T for side in sides)
     return sigmoid(scale * (yes - no))
+
+
+def _text_rows(encoder: Encoder, texts: Sequence[str]) -> Rows:
+    try:
+        found = encoder.encode_questions([Question(text=text) for text in texts], "text")
+    except ValueError as error:
+        raise RecipeError(
+            f"without heads, concepts are compared with texts, which {encoder.name!r} cannot read "
+            f"({error}); give heads (medrag concepts fit), or an encoder of pictures and texts"
+        ) from error
+    return means(found, normalised=True).values

@@ -4,9 +4,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from medrag.concepts.annotating import likeliest_reports
+from medrag.concepts.annotating import ReportSentences
 from medrag.concepts.book import Concept
 from medrag.concepts.grounding import ConceptHeads, contrasted, fit_heads
+from medrag.encoding.descriptor import DescriptorEncoder
 from medrag.errors import InputFileError, RecipeError
 from medrag.protocols import Side
 from medrag.records import Embeddings, Passage, Question
@@ -105,4 +106,11 @@ def test_a_statement_is_weighed_against_its_denial() -> None:
 def test_reports_with_the_nearest_sentence_come_first() -> None:
     concept = Concept("Is there a shadow?", statement="there is a shadow")
     reports = ["no shadow. no fluid.", "no fluid. A shadow is seen.", ""]
-    assert likeliest_reports(concept, reports, Axes(), n=2) == [1, 2]
+    spoken = ReportSentences(reports=reports, encoder=Axes())
+    assert spoken.nearest(concept, n=2) == [1, 2]
+    assert ReportSentences(reports=[], encoder=Axes()).nearest(concept) == []
+
+
+def test_without_heads_an_encoder_that_reads_no_texts_is_told() -> None:
+    with pytest.raises(RecipeError, match="give heads"):
+        contrasted(np.ones((1, 2), np.float32), [Concept("Air?")], DescriptorEncoder())

@@ -14,7 +14,7 @@ from medrag.config import Index, build_index, load_pipeline
 from medrag.encoding.descriptor import DescriptorEncoder
 from medrag.errors import MedragError, RecipeError
 from medrag.images import identified
-from medrag.records import Filter, Hit, ImageRef, Question, Retrieved, Usage
+from medrag.records import Embeddings, Filter, Hit, ImageRef, Question, Retrieved, Usage
 
 TEXTS = {
     "effusion": "An effusion blunts the angle.",
@@ -266,3 +266,39 @@ def test_an_index_without_reports_cannot_fit_heads(tmp_path: Path) -> None:
     mine = build_index(tmp_path / "index", sources=[tmp_path / "notes.md", tmp_path / "a.png"])
     with pytest.raises(MedragError, match="none of 0 passages"):
         labelled(mine.rows, mine.channels["image"], [], Annotator(judge=SaysSo()))  # type: ignore[arg-type]
+
+
+def test_only_reports_that_speak_of_a_concept_are_read(tmp_path: Path) -> None:
+    class Counting(SaysSo):
+        n_read = 0
+
+        def judge(self, prompts: Sequence[str]) -> list[str | None]:
+            self.n_read += len(prompts)
+            return super().judge(prompts)
+
+    for number in range(6):
+        Image.new("L", (16, 16), 40 * number).save(tmp_path / f"{number}.png")
+    rows = [
+        {"findings": "Some fluid is seen." if n < 2 else "Bones.", "image": f"{n}.png"}
+        for n in range(6)
+    ]
+    (tmp_path / "reports.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    index = build_index(tmp_path / "index", sources=[tmp_path / "reports.jsonl"])
+    judge = Counting()
+    read = labelled(
+        index.rows, index.channels["image"], [Concept("Is there fluid?")],  # type: ignore[arg-type]
+        Annotator(judge=judge), texts_encoder=Words(), most=2,
+    )  # fmt: skip
+    assert judge.n_read == 2
+    assert np.nansum(read.labels) == 2
+    assert np.isnan(read.labels).sum() == 4
+
+
+class Words:
+    """Texts by whether they speak of fluid."""
+
+    name, normalised = "words", True
+
+    def encode_questions(self, questions: Sequence[Question], side: str) -> Embeddings:
+        told = [[float("fluid" in q.text), float("fluid" not in q.text)] for q in questions]
+        return Embeddings(np.array(told, dtype=np.float32), np.ones(len(told), dtype=np.int32))
