@@ -271,3 +271,8 @@ def test_a_model_that_is_named_twice_is_loaded_once(
     made = load_pipeline(path, index=index)
     assert Heavy.made == n
     assert (made.retriever.by is made.answerer.generator) == (n == 1)  # type: ignore[attr-defined]
+
+
+def test_a_generator_that_is_empty_is_told() -> None:
+    with pytest.raises(RecipeError, match="--generator is empty"):
+        generator_spec(" ")

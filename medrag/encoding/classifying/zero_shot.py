@@ -82,7 +82,7 @@ class ZeroShotClassifier:
 
         Raises:
             InputFileError: naming the first picture that cannot be read.
-            ValueError: if the encoder has no such side.
+            RecipeError: if the encoder reads no texts.
         """
         shown, written = self._sides(questions)
         routings = [Routing(reason="nothing to tell it by")] * len(questions)
@@ -91,7 +91,7 @@ class ZeroShotClassifier:
             found = picture_rows(self.encoder, [questions[place] for place in shown])
             rows |= dict(zip(shown, found, strict=True))
         if written:
-            texts = question_rows(self.encoder, [questions[place] for place in written], "text")
+            texts = self._text_rows([questions[place] for place in written])
             rows |= {place: row[None] for place, row in zip(written, texts, strict=True)}
         for place, vectors in rows.items():
             probabilities, unlike = self._told(vectors)
@@ -122,6 +122,15 @@ class ZeroShotClassifier:
             unlike |= cosines[:, :n].max(axis=1) < self.nearest
         return probabilities, unlike
 
+    def _text_rows(self, questions: Sequence[Question]) -> Rows:
+        try:
+            return question_rows(self.encoder, questions, "text")
+        except ValueError as error:
+            raise RecipeError(
+                f"zero_shot compares with descriptions, which {self.encoder.name!r} cannot read "
+                f"({error}); give an encoder of pictures and texts, such as clip"
+            ) from error
+
     @property
     def _names(self) -> tuple[str, ...]:
         return tuple(self.descriptions.templates)
@@ -134,6 +143,6 @@ class ZeroShotClassifier:
         scale = getattr(self.encoder, "logit_scale", None) or _SCALE
         return described(
             told,
-            lambda texts: question_rows(self.encoder, [Question(text) for text in texts], "text"),
+            lambda texts: self._text_rows([Question(text) for text in texts]),
             scale=scale if self.temperature is None else 1 / self.temperature,
         )

@@ -14,6 +14,8 @@ LONGEST_NAME = 12
 _WORD = re.compile(r"[^\W_](?:[^\W_]|[\u0300-\u036f]|['’](?=[^\W_]))*")
 _QUALIFIER = re.compile(r"\s*[(\[][^()\[\]]*[)\]]\s*$|,?\s+NOS$|,\s*unspecified$")
 _SHORTEST_NAME = 3
+# No name of a concept is so long; patterns need not be run on what is none.
+_LONGEST_CHARACTERS = 400
 _SHORTEST_LOWERED_ABBREVIATION = 4
 # Letters of a stem below which a word alone is not taken for its adjective.
 _SHORTEST_ALONE = 5
@@ -55,6 +57,9 @@ def name_keys(name: str, *, synonym: bool = False) -> Iterator[int]:
     the stems of their words in any order, and by their initials; those of a synonym only if they
     are four or more.
     """
+    name = " ".join(name.split())
+    if len(name) > _LONGEST_CHARACTERS:
+        return
     for form in _forms(name):
         words = words_of(form)
         if not 0 < len(words) <= LONGEST_NAME:

@@ -9,6 +9,7 @@ import pytest
 
 from medrag.encoding.classifying import ZeroShotClassifier
 from medrag.encoding.classifying.descriptions import read_descriptions
+from medrag.encoding.descriptor import DescriptorEncoder
 from medrag.errors import RecipeError
 from medrag.protocols import Side
 from medrag.records import Embeddings, Passage, Question
@@ -135,3 +136,9 @@ def test_a_domain_that_is_not_described_is_named(templates: Path) -> None:
 def test_values_out_of_range_are_refused(templates: Path, wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         classifier(templates, **wrong)
+
+
+def test_an_encoder_that_reads_no_texts_is_told(templates: Path) -> None:
+    made = ZeroShotClassifier(encoder=DescriptorEncoder(), templates=templates)
+    with pytest.raises(RecipeError, match="give an encoder of pictures and texts"):
+        made.classify([Question("a scan")])

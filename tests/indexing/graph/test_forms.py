@@ -9,6 +9,7 @@ from medrag.indexing.graph.abbreviations import (
     is_short_for,
     named_forms,
 )
+from medrag.indexing.graph.names import name_keys
 from medrag.indexing.graph.spelling import compared, stem
 
 
@@ -91,3 +92,10 @@ def test_a_text_defines_short_forms_on_both_sides() -> None:
     text = "lung disease (LD) and HA (heart attack) and noise (xy)"
     found = [(text[slice(*short)], text[slice(*long)]) for short, long in definitions(text)]
     assert found == [("LD", "disease"), ("HA", "heart attack")]
+
+
+def test_what_is_too_long_for_a_name_has_no_key_and_blanks_do_not_count() -> None:
+    assert list(name_keys("gout" + " x" * 300)) == []
+    assert list(name_keys("pleural" + " " * 100_000 + "effusion")) == list(
+        name_keys("pleural effusion")
+    )
