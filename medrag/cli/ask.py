@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from medrag.cli.hearing import WHISPER, Audio, Speech, asked_text
-from medrag.cli.naming import GeneratorOption, Indexes, asked_indexes
+from medrag.cli.naming import GeneratorOption, Indexes, asked_indexes, check_names
 from medrag.cli.output import line, message, number, shortened, show, show_json, table, typed
 from medrag.cli.pointing import Boxes, Masks, Names, Points, check_pointing, typed_regions
 from medrag.errors import MedragError
@@ -152,7 +152,7 @@ def ask(
     built = load_pipeline(pipeline, **asked_indexes(index), generator=generator, **settings)
     if template is not None:
         _use_template(built, template)
-    allow = _filter(built.index, kind, domain, corpus)
+    allow = _filter(built.index, kind, domain, corpus, built.allow)
     streams = not as_json and (sys.stdout.isatty() if stream is None else stream)
     if streams and hasattr(built, "stream"):
         answer = _streamed(built, question, allow)
@@ -377,24 +377,22 @@ def need_folder(page: Path | None) -> None:
 
 
 def _filter(
-    index: "Index", kinds: list[str] | None, domains: list[str] | None, corpora: list[str] | None
+    index: "Index",
+    kinds: list[str] | None,
+    domains: list[str] | None,
+    corpora: list[str] | None,
+    allow: "Filter | None" = None,
 ) -> "Filter":
+    """Give what a question may see: what is said here in the place of what the recipe says."""
     from medrag.records import KINDS, Filter
 
     check_names("kind", kinds, KINDS)
     check_names("corpus", corpora, index.corpora)
     check_names("domain", domains, index.domains if domains else ())
-    return Filter(
-        kinds=frozenset(kinds or ()),
-        domains=frozenset(domains or ()),
-        corpora=frozenset(corpora or ()),
+    allowed = allow or Filter()
+    return replace(
+        allowed,
+        kinds=frozenset(kinds or allowed.kinds),
+        domains=frozenset(domains or allowed.domains),
+        corpora=frozenset(corpora or allowed.corpora),
     )
-
-
-def check_names(what: str, names: Iterable[str] | None, known: Iterable[str]) -> None:
-    from medrag.config.place import unknown
-
-    there = list(known)
-    for name in names or ():
-        if name not in there:
-            raise typer.BadParameter(unknown(what, name, there), param_hint=f"--{what}")

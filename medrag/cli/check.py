@@ -10,14 +10,15 @@ from medrag.cli.output import message, show, show_json, table
 
 def check(
     files: Annotated[
-        list[Path] | None, typer.Argument(help="YAML files; all that medrag finds if none.")
+        list[Path] | None,
+        typer.Argument(help="YAML files, or names of recipes; all that medrag finds if none."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Check cards, recipes and pipelines without building anything."""
-    from medrag.config.checking import check_file, checkable
+    from medrag.config.checking import check_file, checkable, named
 
-    checked = [check_file(path) for path in (files or checkable())]
+    checked = [check_file(path) for path in (map(named, files) if files else checkable())]
     bad = [each for each in checked if each.problem is not None]
     if as_json:
         rows = [

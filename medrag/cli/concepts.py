@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from medrag.cli.ask import check_names, need_folder
-from medrag.cli.naming import Indexes, asked_indexes
+from medrag.cli.ask import need_folder
+from medrag.cli.naming import GeneratorOption, Indexes, asked_indexes, check_names
 from medrag.cli.output import message, show, show_json, table
 from medrag.cli.progress import Bars
 from medrag.errors import MedragError
@@ -29,6 +29,7 @@ def write(
         list[str], typer.Option("--class", metavar="<str>", help="A class; may repeat.")
     ],
     index: Indexes = None,
+    generator: GeneratorOption = None,
     modality: Modality = "medical image",
     n: Annotated[int, typer.Option(min=1, help="Concepts to write.")] = 150,
     rounds: Annotated[int, typer.Option(min=1, help="Rounds at most.")] = 2000,
@@ -42,7 +43,7 @@ def write(
     need_folder(out)
     if not all(each.strip() for each in name):
         raise typer.BadParameter("a class has no name", param_hint="--class")
-    built, judge = _parts(pipeline, index)
+    built, judge = _parts(pipeline, index, generator)
     start = load_book(out) if out.is_file() else ConceptBook(())
     writer, source = judge.name, getattr(built.index, "fingerprint", "")
     if start.index and start.index != source:
@@ -85,6 +86,7 @@ def fit(
     pipeline: Annotated[str, typer.Argument(help="Its generator reads the reports.")],
     out: Annotated[Path, typer.Option(help="The heads, an .npz file.")],
     index: Indexes = None,
+    generator: GeneratorOption = None,
     channel: Annotated[str, typer.Option(help="The channel of the pictures' vectors.")] = "image",
     texts: Annotated[
         str | None,
@@ -102,7 +104,7 @@ def fit(
 
     need_folder(out)
     read = load_book(book)
-    built, judge = _parts(pipeline, index)
+    built, judge = _parts(pipeline, index, generator)
     check_names("channel", [channel, *([texts] if texts else [])], built.index.channels)
     vectors = built.index.channels[channel]
     encoder = built.index.channels[texts].encoder if texts else None
@@ -125,14 +127,17 @@ def fit(
     message(f"{len(accuracies)} of {n} concepts fitted on {len(labels.rows)} pictures: {out}")
 
 
-def _parts(pipeline: str, index: list[str] | None) -> "tuple[Pipeline, GeneratorJudge]":
+def _parts(
+    pipeline: str, index: list[str] | None, model: str | None
+) -> "tuple[Pipeline, GeneratorJudge]":
     from medrag.config import load_pipeline
     from medrag.verification.asking import GeneratorJudge
 
-    built = load_pipeline(pipeline, **asked_indexes(index))
+    built = load_pipeline(pipeline, **asked_indexes(index), generator=model)
     generator = getattr(built.answerer, "generator", None)
     if generator is None or not getattr(generator, "looks", True):
         raise MedragError(
-            f"{pipeline} has no model that could write; use one such as local or remote"
+            f"{pipeline} has no model that could write; use one such as local or remote, or name a "
+            "model: --generator FOLDER"
         )
     return built, GeneratorJudge(generator=generator)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from medrag.cli.ask import check_names
 from medrag.cli.generators import KINDS, LEGEND, card, kind_of, listing, shape
+from medrag.cli.naming import check_names
 from medrag.cli.output import message, number, show, show_json, table
 from medrag.cli.presets import access, facts_table, last_cells, mark
 

@@ -1,5 +1,6 @@
-"""Which indexes a pipeline asks, as the command line names them."""
+"""Which indexes and models a pipeline asks, as the command line names them."""
 
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 import typer
@@ -45,3 +46,12 @@ def asked_indexes(given: list[str] | None) -> dict[str, Any]:
         told = f"{main[0]!r} and {main[1]!r} cannot both be the index; write NAME={main[1]}"
         raise typer.BadParameter(told, param_hint="--index")
     return {"index": main[0] if main else None, "indexes": named}
+
+
+def check_names(what: str, names: Iterable[str] | None, known: Iterable[str]) -> None:
+    from medrag.config.place import unknown
+
+    there = list(known)
+    for name in names or ():
+        if name not in there:
+            raise typer.BadParameter(unknown(what, name, there), param_hint=f"--{what}")

@@ -35,6 +35,15 @@ def checkable() -> list[Path]:
     return [path for shelf in shelves for path in lookup.files(shelf)]
 
 
+def named(path: Path) -> Path:
+    """Give the file that a name means: a pipeline, an index recipe, or a card, in this order."""
+    shelves: tuple[lookup.Shelf, ...] = ("pipelines", "indexes", "corpora")
+    for shelf in shelves if not path.suffix and not path.exists() else ():
+        if str(path) in lookup.names(shelf):
+            return lookup.found(shelf, str(path))
+    return path
+
+
 def check_file(path: Path) -> Checked:
     """Check one file. Never raises for what the file says."""
     try:

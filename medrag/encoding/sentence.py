@@ -43,6 +43,8 @@ class SentenceEncoder:
         question_prompt: written before each question; None for the model's own.
         passage_prompt: written before each passage; None for the model's own.
         normalise: False for a model made for inner products.
+        window: tokens of a window of a passage at most, where that is less than the model reads:
+            a passage is then found by its best few sentences. None for as many as it reads.
         trust_remote_code: run Python code that comes with the model.
 
     Raises:
@@ -62,10 +64,11 @@ class SentenceEncoder:
         question_prompt: str | None = None,
         passage_prompt: str | None = None,
         normalise: bool = True,
+        window: int | None = None,
         trust_remote_code: bool = False,
     ) -> None:
         check_dtype(dtype)
-        check_sizes(batch_tokens=batch_tokens)
+        check_sizes(batch_tokens=batch_tokens, window=window)
         if question_revision is not None and question_model is None:
             raise ValueError("question_revision is of question_model, which was not given")
         self.model = model
@@ -78,6 +81,7 @@ class SentenceEncoder:
         self.question_prompt = question_prompt
         self.passage_prompt = passage_prompt
         self.normalised = normalise
+        self.window = window
         self.trust_remote_code = trust_remote_code
 
     @cached_property
@@ -90,6 +94,8 @@ class SentenceEncoder:
         if prompts != (None, None):
             digest = hashlib.sha256(repr(prompts).encode()).hexdigest()
             parts.append(f"prompts:{digest[:16]}")
+        if self.window is not None:
+            parts.append(f"window:{self.window}")
         return "/".join([*parts, _TEXTS, "unit" if self.normalised else "raw"])
 
     @property
@@ -129,7 +135,10 @@ class SentenceEncoder:
     @cached_property
     def _passages(self) -> TaskModel:
         model, batches = self._loaded(self._folder), text_batches(self.batch_tokens, self.device)
-        return TaskModel(self._folder, model, "document", batches, prompt=self.passage_prompt)
+        return TaskModel(
+            self._folder, model, "document", batches,
+            prompt=self.passage_prompt, window=self.window,
+        )  # fmt: skip
 
     @cached_property
     def _questions(self) -> TaskModel:

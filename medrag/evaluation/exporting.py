@@ -42,6 +42,12 @@ def export_contexts(run: Run, out: Path, *, form: Format, arm: str = "context") 
             f"not one of {len(answered)} answers of the arm {arm!r} has a context, so that a "
             "reader would silently go without any; look at the retriever of the run"
         )
+    facts = any(hit.passage.kind == "fact" for _, a in answered for hit in a.selection.kept)
+    if form == "kg_llava" and not facts:
+        raise EvaluationError(
+            f"not one context of the arm {arm!r} is a fact, and the format kg_llava holds nothing "
+            "else; write mmed_rag or rule"
+        )
     lines = _triplets(answered) if form == "kg_llava" else _references(answered, form)
     with replacing(out) as file:
         for line in lines:

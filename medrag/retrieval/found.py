@@ -26,7 +26,9 @@ class FoundRetriever:
     `reference_reports` or `reference_report`, one text or several, best first), of TemMed-Bench
     (`reference_condition_changes_reports`), or of KG-LLaVA (`{img_id: [triplets]}`). A context is
     looked up among the passages by its text, so that it keeps its source and meets the guard; one
-    that the index lacks is left out, and told in the trace. Questions are known by their ids.
+    that the index lacks is left out, and told in the trace. Questions are known by their ids, else
+    by their words together with the name of their picture. Hits have no scores of channels, which
+    the reader `cases` would ask for.
 
     Args:
         contexts: the file.
@@ -63,7 +65,7 @@ class FoundRetriever:
             MedragError: if the file lists contexts for these questions and the index has none.
         """
         check_asked(questions, k, filters)
-        listed = [self.contexts.get(question.id, []) for question in questions]
+        listed = [self._listed(question) for question in questions]
         rows = [[self._row(text) for text in texts] for texts in listed]
         if any(listed) and not any(row is not None for each in rows for row in each):
             example = next(text for texts in listed for text in texts)
@@ -90,6 +92,10 @@ class FoundRetriever:
             "step": "found", "listed": len(texts), "in_index": len(known), "kept": len(hits),
         }  # fmt: skip
         return Retrieved(tuple(hits), (step,))
+
+    def _listed(self, question: Question) -> list[str]:
+        asked = asked_key(question.text, *(_name(image) for image in question.images[:1]))
+        return self.contexts.get(question.id) or self.contexts.get(asked, [])
 
     def _row(self, text: str) -> int | None:
         if self._rows_of is None:
@@ -153,7 +159,21 @@ def _listed(path: Path, place: str, record: Any) -> Iterable[tuple[str, list[str
     if named is None or key is None:
         lacking = " or ".join(_IDS if named is None else _CONTEXTS)
         raise InputFileError(path, f"has no {lacking}", place=place)
-    return [(str(record[named]), _as_texts(path, place, record[key]))]
+    texts = _as_texts(path, place, record[key])
+    words, picture = record.get("question"), record.get("image")
+    if not isinstance(words, str) or not isinstance(picture, str | None):
+        return [(str(record[named]), texts)]
+    return [(str(record[named]), texts), (asked_key(words, _name(picture or "")), texts)]
+
+
+def asked_key(words: str, picture: str = "") -> str:
+    """Name a question by its words and its picture's name; no id looks like it."""
+    return f"asked {_key(words)} {_key(picture)}"
+
+
+def _name(image: object) -> str:
+    path = str(getattr(image, "path", image))
+    return path.replace("\\", "/").rsplit("/", 1)[-1]
 
 
 def _as_texts(path: Path, place: str, value: Any) -> list[str]:

@@ -477,3 +477,22 @@ def test_keep_all_keeps_what_answers_no_question(medrag: Run, tmp_path: Path) ->
     assert reasons <= usual["skipped"].keys()
     assert not reasons & whole["skipped"].keys()
     assert whole["passages"]["text"] > usual["passages"]["text"]
+
+
+def test_ask_keeps_to_what_a_recipe_allows(medrag: Run, index: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "notes.yaml"
+    recipe.write_text(
+        "allow: {kinds: [text]}\nanswer: {kind: one_pass, generator: {kind: extractive}}\n",
+        encoding="utf-8",
+    )
+    asked = ("ask", recipe, "Is there a pleural effusion?", "--index", index, "--json")
+    kinds = {each["kind"] for each in json.loads(medrag(*asked).stdout)["citations"]}
+    assert kinds == {"text"}
+    said = json.loads(medrag(*asked, "--kind", "report").stdout)["citations"]
+    assert {each["kind"] for each in said} <= {"report"}
+
+
+def test_check_takes_the_name_of_a_recipe(medrag: Run) -> None:
+    done = medrag("check", "best")
+    assert done.exit_code == 0
+    assert "best.yaml" in done.stdout

@@ -7,7 +7,7 @@ from medrag.errors import EvaluationError
 from medrag.evaluation.exporting import export_contexts
 from medrag.evaluation.runs import Run
 from medrag.records import Answer, Hit, ImageRef, Item, Passage, Question, Selection, Source
-from medrag.retrieval.found import read_contexts
+from medrag.retrieval.found import asked_key, read_contexts
 from tests.evaluation.library import written_run
 
 SOURCE = Source("c", "d", "0" * 64)
@@ -64,7 +64,9 @@ def test_triplets_are_written_by_picture(run: Run, tmp_path: Path) -> None:
 def test_what_is_written_is_read_again(run: Run, tmp_path: Path, form: str) -> None:
     export_contexts(run, tmp_path / "out.jsonl", form=form)  # type: ignore[arg-type]
     found = read_contexts(tmp_path / "out.jsonl")
-    assert found == {"1": ["A large effusion.", "Opacity suggests edema."], "2": []}
+    texts = ["A large effusion.", "Opacity suggests edema."]
+    assert (found["1"], found["2"]) == (texts, [])
+    assert found[asked_key("Is it?", "x1.png")] == texts
 
 
 def test_a_run_without_any_context_is_refused(run: Run, tmp_path: Path) -> None:
@@ -76,3 +78,11 @@ def test_a_run_without_any_context_is_refused(run: Run, tmp_path: Path) -> None:
 def test_an_arm_that_was_not_run_is_named(run: Run, tmp_path: Path) -> None:
     with pytest.raises(EvaluationError, match="no arm 'blank_image'"):
         export_contexts(run, tmp_path / "out.jsonl", form="rule", arm="blank_image")
+
+
+def test_a_run_without_facts_has_no_triplets(tmp_path: Path) -> None:
+    item = Item("1", Question("Is it?"), ("yes",))
+    answer = Answer(item.question, "Yes", selection=Selection(HITS[:1]))
+    run = written_run(tmp_path / "run", [item], {"context": [answer]})
+    with pytest.raises(EvaluationError, match=r"not one context .* is a fact"):
+        export_contexts(run, tmp_path / "out.json", form="kg_llava")

@@ -124,3 +124,14 @@ def test_a_recipe_answers_from_what_another_system_found(index: Index, tmp_path:
     answer = load_pipeline(recipe, index=index).answer(Question("Is there an effusion?", id="a"))
     assert [hit.passage.source.document for hit in answer.selection.kept] == ["reports.csv"]
     assert answer.trace[0]["step"] == "found"
+
+
+def test_a_question_is_known_by_its_words_and_picture_where_its_id_is_not(
+    index: Index, tmp_path: Path
+) -> None:
+    row = {"id": "a", "question": "Is it?", "image": "x.png", "reference_reports": ["Effusion."]}
+    made = FoundRetriever(rows=index.rows, contexts=written(tmp_path, row))
+    same = Question("Is it?", images=("/elsewhere/x.png",), id="made up")
+    other = Question("Is it?", images=("/elsewhere/y.png",), id="made up")
+    found = made.retrieve([same, other], 5, [Filter()] * 2)
+    assert [len(hits) for hits in found] == [1, 0]

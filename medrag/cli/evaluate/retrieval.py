@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from medrag.cli.ask import Channels, check_names
+from medrag.cli.ask import Channels
 from medrag.cli.evaluate.score import known
+from medrag.cli.naming import check_names
 from medrag.cli.output import message, show, show_json, table
 from medrag.cli.progress import Bars
 

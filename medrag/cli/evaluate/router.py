@@ -182,7 +182,7 @@ def _labelled(
 
 def _pictures(source: str, group: str | None, domains: Sequence[str] | None) -> "Pictures":
     """Read labelled pictures of any source, and keep those of some domains."""
-    from medrag.cli.ask import check_names
+    from medrag.cli.naming import check_names
     from medrag.evaluation.routing.labelled import pictures_of_folders, pictures_of_table
 
     path = Path(source).expanduser()

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from medrag.cli.ask import check_names
 from medrag.cli.evaluate.options import AsJson, Data, Seed, Split, Subset
-from medrag.cli.naming import GeneratorOption, Indexes, asked_indexes
+from medrag.cli.naming import GeneratorOption, Indexes, asked_indexes, check_names
 from medrag.cli.output import message, number, show, show_json
 from medrag.cli.progress import Bars
 

@@ -8,7 +8,6 @@ from uuid import uuid4
 
 import typer
 
-from medrag.cli.ask import check_names
 from medrag.cli.evaluate.options import (
     AsJson,
     Faithful,
@@ -23,6 +22,7 @@ from medrag.cli.evaluate.options import (
     protocol_of,
     verifier_of,
 )
+from medrag.cli.naming import check_names
 from medrag.cli.output import message, show, show_json, table
 from medrag.cli.progress import Bars
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_args
 
 import typer
 
-from medrag.cli.ask import check_names, need_folder
+from medrag.cli.ask import need_folder
 from medrag.cli.evaluate.options import (
     AsJson,
     Data,
@@ -23,7 +23,7 @@ from medrag.cli.evaluate.options import (
     protocol_of,
 )
 from medrag.cli.evaluate.score import estimate_json, known
-from medrag.cli.naming import Indexes, asked_indexes
+from medrag.cli.naming import GeneratorOption, Indexes, asked_indexes, check_names
 from medrag.cli.output import message, number, p_value, show, show_json, table
 from medrag.cli.progress import Bars
 
@@ -50,6 +50,7 @@ def selection(
     benchmark: Annotated[str, typer.Argument(help="A benchmark, or the YAML file of its card.")],
     data: Data,
     index: Indexes = None,
+    generator: GeneratorOption = None,
     rule: Annotated[
         list[str] | None,
         typer.Option(
@@ -118,7 +119,7 @@ def selection(
     _check(ks, depth, answers, out, calibrate, alpha, delta, procedure, bound)
     unguarded: dict[str, Any] = {"guard": False} if no_guard else {}
     test: dict[str, Any] = {"alpha": alpha, "delta": delta, "procedure": procedure, "bound": bound}
-    built = load_pipeline(pipeline, **asked_indexes(index), **unguarded)
+    built = load_pipeline(pipeline, **asked_indexes(index), generator=generator, **unguarded)
     rules = list(_settings(rule or [], built))
     pictures = None if out is None else out / "extracted"
     asked = load_benchmark(
@@ -374,10 +375,11 @@ def _tell(report: "SelectionReport", found: "KCalibration | None", calibrate: Pa
         return
     for problem in found.problems:
         message(problem)
-    message(
-        f"wrote {calibrate}; use it in the recipe: k: {found.depth}, select: {{kind: calibrated, "
-        f"file: {calibrate}}}"
-    )
+    told = f"k: {found.depth}, select: {{kind: calibrated, file: {calibrate}}}"
+    if found.k is None:
+        message(f"wrote {calibrate}; in the recipe ({told}) it keeps nothing, as no k passed")
+    else:
+        message(f"wrote {calibrate}; use it in the recipe: {told}")
 
 
 def _written(name: str, estimate: "Estimate | None") -> str:

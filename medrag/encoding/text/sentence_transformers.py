@@ -96,15 +96,24 @@ class TaskModel:
         task: which prompt, and which route of a `Router`, is taken.
         batches: see `TextModel`.
         prompt: in place of the model's own; None for that.
+        window: tokens of a window at most, where that is less than the model reads.
 
     Raises:
         RecipeError: (also at first use) if the model takes no texts.
     """
 
     def __init__(
-        self, folder: Path, model: Any, task: Task, batches: Halving, *, prompt: str | None = None
+        self,
+        folder: Path,
+        model: Any,
+        task: Task,
+        batches: Halving,
+        *,
+        prompt: str | None = None,
+        window: int | None = None,
     ) -> None:
         self.folder = folder
+        self.window = window
         self.model = model
         self.batches = batches
         self.task: Task = task
@@ -160,6 +169,8 @@ class TaskModel:
     def _made_reader(self) -> Reader | None:
         tokenizer: Any = getattr(self._first, "tokenizer", None)
         limit = token_limit(self._first, self.task)
+        if self.window is not None:
+            limit = min(self.window, ENDLESS if limit is None else limit)
         if not hasattr(tokenizer, "num_special_tokens_to_add") or not hasattr(tokenizer, "is_fast"):
             _tell_cuts(limit)
             return None
