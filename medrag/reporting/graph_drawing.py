@@ -22,7 +22,7 @@ from medrag.reporting.graph_layout import (
 )
 from medrag.reporting.markup import Html, element, joined, text
 
-_LETTER, _BOLD = 6.1, 6.9  # width of a letter of a label
+_LETTER, _BOLD = 6.7, 7.4  # width of a letter of a label
 _MARKED = re.compile(r"\[(\d+)\]")
 _TREE, _INDENT, _DEEPEST = 336, 24, 4
 _TREE_CHARACTERS = 38
