@@ -64,6 +64,7 @@ def test_what_a_figure_shows_finds_its_title_and_caption(data: Path, tmp_path: P
     assert found.adjusted_p < 0.01
 
 
+@pytest.mark.exhaustive
 def test_a_claim_finds_the_abstracts_it_cites(data: Path, tmp_path: Path) -> None:
     folder = data / "retrieval" / "scifact"
     judged = scifact(folder, "test")
