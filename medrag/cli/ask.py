@@ -152,7 +152,7 @@ def ask(
     built = load_pipeline(pipeline, **asked_indexes(index), generator=generator, **settings)
     if template is not None:
         _use_template(built, template)
-    allow = _filter(built.index, kind, domain, corpus, built.allow)
+    allow = _filter(built.index, kind, domain, corpus, getattr(built, "allow", None))
     streams = not as_json and (sys.stdout.isatty() if stream is None else stream)
     if streams and hasattr(built, "stream"):
         answer = _streamed(built, question, allow)
