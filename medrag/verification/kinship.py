@@ -42,13 +42,21 @@ _ROOT = 4
 
 def alike(unit: Unit, claim: Unit) -> Unit:
     """Give a clause of the evidence with the words of the claim in the place of their kin."""
+    wanted: dict[str, list[str]] = {}
+    for want in claim.keys - unit.keys:
+        wanted.setdefault(_root(want), []).append(want)
     names = {
         key: name
         for key in unit.keys - claim.keys
-        for want in claim.keys - unit.keys
+        for want in wanted.get(_root(key), ())
         if (name := _name(key, want))
     }
     return _renamed(unit, names) if names else unit
+
+
+def _root(key: str) -> str:
+    """Give the letters that all of a word's kin begin with."""
+    return key.removeprefix(OTHER)[:_ROOT]
 
 
 @lru_cache(maxsize=1 << 14)
