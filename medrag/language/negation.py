@@ -98,6 +98,8 @@ def _phrases(phrases: tuple[str, ...]) -> re.Pattern[str]:
 
 
 def _unfolded_lower(text: str) -> str:
+    if text.isascii():
+        return text.lower()
     # Lower-casing may change lengths ("İ"); positions must stay those of the sentence.
     return "".join(low if len(low := char.lower()) == 1 else char for char in text).replace(
         "’", "'"

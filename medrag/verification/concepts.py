@@ -9,6 +9,7 @@ from functools import cache, lru_cache
 
 from medrag.language import stems
 from medrag.verification import synonyms, vocabulary
+from medrag.verification.folded import Folded
 
 # "ae" and "oe" are written "e" in American, and so on; both sides of a comparison are changed
 # alike, so that a word that only looks British does no harm.
@@ -203,20 +204,16 @@ def opposites(key: str) -> frozenset[str]:
 
 
 @cache
-def phrase_pattern() -> re.Pattern[str]:
+def phrase_pattern() -> Folded:
     """Find the phrases that words stand for."""
     ordered = sorted(_phrases(), key=len, reverse=True)
     bodies = "|".join(re.escape(each).replace(r"\ ", r"\s+") for each in ordered)
-    return re.compile(rf"(?<![\w-])(?:{bodies})(?![\w-])", re.IGNORECASE)
+    return Folded(rf"(?<![\w-])(?:{bodies})(?![\w-])")
 
 
 def rewritten(text: str) -> str:
     """Put single words in the place of phrases that mean the same."""
-
-    def word(match: re.Match[str]) -> str:
-        return _phrases()[" ".join(match.group().lower().split())]
-
-    text = phrase_pattern().sub(word, text)
+    text = phrase_pattern().replaced(text, lambda said: _phrases()[" ".join(said.lower().split())])
     # "non-" denies its own word and no other.
     for pattern, side in _SHORT_SIDES:
         text = pattern.sub(side, text)

@@ -6,15 +6,17 @@ Denials are those of `medrag.language`, and in English further ones that tell wh
 
 import re
 from collections.abc import Iterator, Sequence
-from functools import cache
+from functools import cache, lru_cache
+from typing import NamedTuple
 
 from medrag.language import language_of, negated_spans
 from medrag.verification.concepts import keys_of, light_keys
 from medrag.verification.contradictions import side_pattern
+from medrag.verification.folded import Folded
 
 WORD = re.compile(r"[^\W\d_]+[0-9]*(?:-[0-9]+[^\W\d_]*(?!\w))?|\d+[^\W\d_]+")
 BREAK = re.compile(r";|\s[–—-]\s")
-_HEDGES_BEFORE = re.compile(
+_HEDGES_BEFORE = Folded(
     r"\b(?:may|might|could|possibl[ey]|probabl[ey]|likely|possibility\s+of|"
     r"potential(?:ly)?|presumptive|tentative(?:ly)?|provisional(?:ly)?|conceivabl[ey]|"
     r"presumabl[ey]|"
@@ -30,9 +32,8 @@ _HEDGES_BEFORE = re.compile(
     r"investigated|checked|worked\s+up)\s+for|risk\s+(?:of|for)|"
     r"appears?\s+to\s+be|seems?\s+to|thought\s+to|believed\s+to|whether|if|unless|"
     r"in\s+favou?r\s+of|to\s+rule\s+out|rule\s+out)\b",
-    re.IGNORECASE,
 )
-_HEDGES_AFTER = re.compile(
+_HEDGES_AFTER = Folded(
     r"\b(?:(?:is|are|was|were|remains?|seems?)\s+(?:(?!not\b)\w+\s+)?(?:possible|probable|likely|"
     r"suspected|"
     r"uncertain|unclear|unknown|doubtful|inconclusive|undetermined|unproven|indeterminate|"
@@ -57,10 +58,9 @@ _HEDGES_AFTER = re.compile(
     r"ruled\s+out)|declined|"
     r"runs?\s+in\s+(?:the|his|her|their)\s+family|"
     r"(?:in|among)\s+(?:the|its)\s+differential|unknown|pending)\b",
-    re.IGNORECASE,
 )
 # What was there, and is not any more.
-_GONE = re.compile(
+_GONE = Folded(
     r"(?<!not )(?<!n't )(?<!partly )(?<!partially )(?<!incompletely )(?<!nearly )(?<!almost )"
     r"(?<!being )\b(?:(?:completely|fully|entirely|now|since)\s+)*"
     r"(?:resolved|disappeared|subsided|vanished|gone|abated|faded|receded|worn\s+off|resorbed|"
@@ -74,10 +74,9 @@ _GONE = re.compile(
     r"(?:is|are|was|were)\s+(?:missing|lacking|unavailable|out\s+of\s+the\s+question)|"
     r"(?:been|was|were)\s+(?:stopped|discontinued|cleared|withdrawn|withheld|omitted|cancelled|"
     r"abandoned))\b",
-    re.IGNORECASE,
 )
 # Denials that the tables of languages do not have: after what they deny.
-_DENIED_AFTER = re.compile(
+_DENIED_AFTER = Folded(
     r"\b(?:(?:is|are|was|were)\s+not|(?:has|have|had)\s+not(?:\s+been)?|does\s+not|do\s+not|"
     r"did\s+not|"
     r"isn't|aren't|wasn't|weren't|never)\s+(?:\w+ly\s+)?(?:seen|necessary|needed|required|"
@@ -86,23 +85,20 @@ _DENIED_AFTER = re.compile(
     r"identified|among|detected|found|noted|observed|there|persist\w*|continue\w*|demonstrated|"
     r"shown|"
     r"appreciated|exist\w*|occur\w*)\b|\bnot\s+present\b",
-    re.IGNORECASE,
 )
 # "HIV excluded", in a list without verbs.
-_BARE = re.compile(
+_BARE = Folded(
     r"(?<!been)(?<!was)(?<!were)(?<!is)(?<!are)(?<!be)(?<!not)(?<!and)(?<!or)(?<!as)\s+"
     r"(?:excluded|ruled\s+out|absent|unlikely)(?=\s*(?:[,;.]|\Z))",
-    re.IGNORECASE,
 )
 # And before it.
-_DENIED_BEFORE = re.compile(
+_DENIED_BEFORE = Folded(
     r"\b(?:(?<!been )(?<!was )(?<!were )(?<!is )(?<!are )(?<!be )(?:excluded|"
     r"ruled\s+out)(?=\s+(?!by\b|from\b|in\b|on\b|with\b|after\b|because\b)\w)|"
     r"spares|sparing|unable\s+to|inability\s+to|incapable\s+of|"
     r"(?:refrains?|abstains?|abstained|refrained)\s+from|rid\s+of|nil|(?:stopped|quit|ceased|"
     r"gave\s+up)(?=\s+(?:taking|using|smoking|drinking|"
     r"the\b|\w+ing\b)))",
-    re.IGNORECASE,
 )
 _IS_NOT = re.compile(r"\s*(?:is|are|was|were)\s+not\b", re.IGNORECASE)
 _DENYING = re.compile(
@@ -155,16 +151,16 @@ def denied_spans(
         if not _ABSENT_AT.search(plain, max(0, start - 10), start + 8)
         and not _NEGATIVE_FOR.match(plain, end)
     ]
-    for pattern in (_GONE, _DENIED_AFTER):
-        for match in pattern.finditer(sentence):
-            begin = _begin(match.start(), sentence, clauses)
-            spans.append((_phrase(sentence, begin, match.start()), match.start()))
-    for match in _BARE.finditer(sentence):
-        begin = _begin(match.start(), sentence, clauses)
-        comma = max(sentence.rfind(mark, begin, match.start()) for mark in ",:")
-        spans.append((max(begin, comma + 1), match.start()))
-    for match in _DENIED_BEFORE.finditer(sentence):
-        spans.append((match.end(), _end(match.end(), sentence, clauses)))
+    cues = _cues(sentence)
+    for place, _ in (*cues.gone, *_DENIED_AFTER.spans(sentence)):
+        begin = _begin(place, sentence, clauses)
+        spans.append((_phrase(sentence, begin, place), place))
+    for place, _ in _BARE.spans(sentence):
+        begin = _begin(place, sentence, clauses)
+        comma = max(sentence.rfind(mark, begin, place) for mark in ",:")
+        spans.append((max(begin, comma + 1), place))
+    for _, place in cues.denied_before:
+        spans.append((place, _end(place, sentence, clauses)))
     return sorted(set(spans))
 
 
@@ -198,20 +194,21 @@ def _stops(sentence: str) -> list[tuple[int, int]]:
 def open_spans(sentence: str, clauses: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     """Find what English leaves open: behind "may", before "cannot be excluded"."""
     spans = []
-    for match in _HEDGES_AFTER.finditer(sentence):
-        begin = _begin(match.start(), sentence, clauses)
-        if not _LETTERS.search(sentence, begin, match.start()):
+    cues = _cues(sentence)
+    for first, last in cues.hedges_after:
+        begin = _begin(first, sentence, clauses)
+        if not _LETTERS.search(sentence, begin, first):
             # "tests have been sent and are pending"
             begin = max((start for start, _ in clauses if start < begin), default=begin)
-        spans.append((begin, match.end()))
-    for match in _HEDGES_BEFORE.finditer(sentence):
+        spans.append((begin, last))
+    for first, last in cues.hedges_before:
         # "nothing suggests" denies; "in May" is a month.
-        if match.group() == "May" and match.start():
+        if sentence[first:last] == "May" and first:
             continue
-        if _DENYING.search(sentence, 0, match.start()):
+        if _DENYING.search(sentence, 0, first):
             continue
-        if not any(a <= match.start() < b for a, b in spans):
-            spans.append((match.start(), _end(match.end(), sentence, clauses)))
+        if not within(first, spans):
+            spans.append((first, _end(last, sentence, clauses)))
     return spans
 
 
@@ -227,8 +224,22 @@ def _end(place: int, sentence: str, clauses: Sequence[tuple[int, int]]) -> int:
 
 def cue_spans(sentence: str) -> list[tuple[int, int]]:
     """Find the English cues themselves: they say nothing else."""
+    return [span for spans in _cues(sentence) for span in spans]
+
+
+class _Cues(NamedTuple):
+    """Where a sentence has English cues, by what they do to what stands before or after them."""
+
+    hedges_before: tuple[tuple[int, int], ...]
+    hedges_after: tuple[tuple[int, int], ...]
+    gone: tuple[tuple[int, int], ...]
+    denied_before: tuple[tuple[int, int], ...]
+
+
+@lru_cache(maxsize=1 << 6)
+def _cues(sentence: str) -> _Cues:
     patterns = (_HEDGES_BEFORE, _HEDGES_AFTER, _GONE, _DENIED_BEFORE)
-    return [match.span() for pattern in patterns for match in pattern.finditer(sentence)]
+    return _Cues(*(tuple(pattern.spans(sentence)) for pattern in patterns))
 
 
 def keys_in(text: str, language: str) -> Iterator[str]:

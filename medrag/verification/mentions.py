@@ -92,14 +92,16 @@ def _without_noun(
     return near or (found[number - 1][1] if number else [])
 
 
-def side(
-    index: int, mentions: Sequence[tuple[frozenset[str], list[int]]]
-) -> tuple[frozenset[str], bool]:
-    own = [sides for sides, near in mentions if index in near]
-    if own:
-        return frozenset().union(*own), True
+def sides_by_word(
+    mentions: Sequence[tuple[frozenset[str], list[int]]],
+) -> tuple[dict[int, frozenset[str]], frozenset[str]]:
+    """Give the sides that stand with each word, and the one that is of all the other words."""
+    own: dict[int, frozenset[str]] = {}
+    for sides, near in mentions:
+        for index in near:
+            own[index] = own.get(index, frozenset()) | sides
     every = {sides for sides, _ in mentions}
-    return (next(iter(every)), False) if len(every) == 1 else (frozenset(), False)
+    return own, next(iter(every)) if len(every) == 1 else frozenset()
 
 
 def _before(

@@ -29,7 +29,7 @@ from medrag.verification.cues import (
     open_spans,
     within,
 )
-from medrag.verification.mentions import mentions, side, with_sides
+from medrag.verification.mentions import mentions, sides_by_word, with_sides
 from medrag.verification.quantities import Measure, measures
 
 _NOT_BEFORE = re.compile(r"(?:\b(?:not|never)|n't)\s*\Z", re.IGNORECASE)
@@ -255,6 +255,7 @@ def _unit(
     words = list(_words(sentence, span, own, language))
     named = mentions(sentence, span, words, language)
     light = light_keys() if language == "en" else frozenset()
+    with_side, whole = sides_by_word(named)
     at = _attributes(words)
     tokens = tuple(
         Token(
@@ -262,7 +263,8 @@ def _unit(
             place,
             index in at or within(place, denied),
             within(place, opened),
-            *side(index, named),
+            with_side.get(index, whole),
+            index in with_side,
         )
         for index, (place, _, keys) in enumerate(words)
         for key in keys
@@ -317,7 +319,7 @@ def _words(
     if language == "en":
         taken += cue_spans(sentence)
     for match in WORD.finditer(sentence, *span):
-        if not any(a <= match.start() < b for a, b in taken):
+        if not within(match.start(), taken):
             yield match.start(), match.end(), keys_of(match.group().lower(), language)
 
 

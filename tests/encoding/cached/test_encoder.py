@@ -320,6 +320,18 @@ def test_threads_share_a_cache(tmp_path: Path) -> None:
         np.testing.assert_array_equal(embeddings.values, counted(each).values)
 
 
+def test_a_new_file_that_another_one_is_making_is_waited_for(tmp_path: Path) -> None:
+    other = sqlite3.connect(tmp_path / "vectors.sqlite", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    with ThreadPoolExecutor(1) as pool:
+        found = pool.submit(VectorCache(folder=tmp_path).get, [b"a"])
+        with pytest.raises(TimeoutError):
+            found.result(timeout=0.3)
+        other.execute("COMMIT")
+        assert found.result(timeout=30) == {}
+    other.close()
+
+
 WRITER = """
     import os, sys
     from pathlib import Path

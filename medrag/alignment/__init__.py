@@ -1,0 +1,1 @@
+"""Tuning of models and retrievers to make good use of context, with the controls that show it."""

@@ -1,0 +1,1 @@
+"""Preference pairs: mined from answers, read from published files, written to JSON lines."""
