@@ -12,8 +12,23 @@ from medrag.config import Index, build_index
 settings.register_profile("medrag", deadline=None, derandomize=True)
 settings.load_profile("medrag")
 
+# A worker has a core to itself; read when NumPy and torch are first imported.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# Fixtures of a session that take a minute or more to make.
+SHARED = {"scifact", "sections"}
+
 # The folder of real data that is kept beside a checkout; MEDRAG_DATA names another.
 DEFAULT_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep in one process the tests of a file, and all that share what is slow to make."""
+    for item in items:
+        shared = not SHARED.isdisjoint(getattr(item, "fixturenames", ()))
+        item.add_marker(pytest.mark.xdist_group("shared" if shared else item.nodeid.split("::")[0]))
 
 
 @pytest.fixture(scope="session")

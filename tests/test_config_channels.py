@@ -57,6 +57,13 @@ def by_name(preset: Preset) -> bool:
     )
 
 
+def test_an_encoder_may_be_said_in_full() -> None:
+    said = "sentences={kind: sentence, model: minilm, window: 72}"
+    assert spec(said) == {"encoder": {"kind": "sentence", "model": "minilm", "window": 72}}
+    planned = planned_channels(channel_specs([said]), Place("channels"))
+    assert planned["sentences"].encoder.arguments["window"] == 72
+
+
 @pytest.mark.parametrize("name", [p.name for p in presets() if by_name(p)])
 def test_every_preset_that_can_be_loaded_makes_a_channel(name: str) -> None:
     planned = planned_channels(channel_specs([f"some={name}"]), Place("channels"))

@@ -34,7 +34,8 @@ Channels = Annotated[
     list[str] | None,
     typer.Option(
         metavar="<str>",
-        help="lexical, image, graph, or NAME=MODEL such as text=minilm; may repeat.",
+        help="lexical, image, graph, or NAME=MODEL such as text=minilm; may repeat. MODEL may be "
+        "an encoder as a recipe has it: '{kind: sentence, model: minilm, window: 72}'.",
     ),
 ]
 Stores = Annotated[

@@ -41,7 +41,8 @@ def channel_specs(channels: Mapping[str, Any] | Sequence[str]) -> dict[str, Any]
 
     Args:
         channels: "lexical", "image", "graph", or "NAME=MODEL" with a preset (`medrag models`), a
-            hub id or a folder; a mapping may hold models, or whole specifications.
+            hub id, a folder, or an encoder as a recipe has it, such as "sentences={kind: sentence,
+            model: minilm, window: 72}"; a mapping may hold these, or whole specifications.
 
     Raises:
         RecipeError: if a name is not one, or lacks its model.
@@ -107,4 +108,6 @@ def _spec(name: str, model: str | None) -> Mapping[str, Any]:
         )
     if not _NAME.fullmatch(name):
         raise RecipeError(f"channel {name!r}: a name has small letters, digits, '_' and '-' only")
+    if model.lstrip().startswith("{"):
+        return {"encoder": parse_mapping(model, file=f"--channel {name}")}
     return model_channel(name, model)
