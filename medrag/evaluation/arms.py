@@ -7,16 +7,19 @@
 | random_context | | as many passages drawn at random |
 | oracle_context | | the passages that hold the answer; where the benchmark names none, what is found by asking with the right answer |
 | blank_image | the real picture | the same evidence, and a grey picture |
-| noise_image | the real picture | the same evidence, and a picture of noise |
+| noise_image | the real picture | the same evidence, and a picture of noise, or one that is corrupted as is asked |
+| noise_image_no_context | | no evidence, and that picture |
 | text_only | the words | evidence for the words, and no picture |
 | no_guard | the question, its own picture and patient not kept out | what is selected then |
 """  # noqa: E501 - a table
 
+import hashlib
+import json
 import random
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,16 +27,20 @@ from numpy.typing import NDArray
 from medrag.errors import EvaluationError
 from medrag.evaluation.retrieval import document_of
 from medrag.evaluation.scores import CONTEXT
-from medrag.images import identified, read_image
+from medrag.images import identified, pixel_sha256, read_image
+from medrag.images.given import png
+from medrag.indexing.durable import write_atomically
 from medrag.pipeline import Pipeline, Selected, guarded
 from medrag.records import Filter, Hit, ImageRef, Item, Passage, Question, Selection
 from medrag.retrieval.guarding import kept_in
 
 ARMS = (
     CONTEXT, "no_context", "random_context", "oracle_context", "blank_image", "noise_image",
-    "text_only", "no_guard",
+    "noise_image_no_context", "text_only", "no_guard",
 )  # fmt: skip
-_PICTURED = frozenset({"blank_image", "noise_image", "text_only"})
+_NOISED = ("noise_image", "noise_image_no_context")
+_STAND_INS = frozenset({"blank_image", *_NOISED})
+_PICTURED = _STAND_INS | {"text_only"}
 # The passages of a document that retrieval does not find come behind those that it does.
 _GOLD_DEPTH = 200
 _GREY, _SPREAD = 128, 64
@@ -55,6 +62,19 @@ class Asked:
     selected: Selected
 
 
+@dataclass(frozen=True, slots=True)
+class Corruption:
+    """What the arms of noise show in place of a picture, if not noise alone.
+
+    Attributes:
+        settings: what it is, as JSON values; equal where it gives equal pictures.
+        make: gets and gives a picture, uint8 RGB (h, w, 3).
+    """
+
+    settings: Mapping[str, Any] = field(hash=False)
+    make: Callable[[NDArray[np.uint8]], NDArray[np.uint8]]
+
+
 class Arms:
     """The arms of one run over one pipeline.
 
@@ -64,6 +84,7 @@ class Arms:
         names: of `ARMS`.
         seed: of what is drawn at random; each item's draw depends on it and the item's id alone.
         pictures: a folder for the pictures that stand in for real ones.
+        corruption: makes those of the arms of noise; None for noise alone, see `StandIns.noise`.
 
     Raises:
         ValueError: if a name is no arm.
@@ -78,13 +99,15 @@ class Arms:
         names: Sequence[str],
         seed: int,
         pictures: Path,
+        corruption: Corruption | None = None,
     ) -> None:
         check_arms(names, pipeline, items)
         self.pipeline = pipeline
         self.names = tuple(name for name in ARMS if name in names)
         self.seed = seed
         self._items = items
-        self._stand_ins = StandIns(folder=pictures, seed=seed)
+        self.corruption = corruption
+        self._stand_ins = StandIns(folder=pictures, seed=seed, corruption=corruption)
         needs_library = {"random_context", "oracle_context"} & set(names)
         self._library: Library | None = pipeline.index.store if needs_library else None
         self._gold: Mapping[str, Sequence[Passage]] = {}
@@ -98,6 +121,7 @@ class Arms:
             "oracle_context": self._with_gold,
             "blank_image": lambda asked: self._with_pictures(asked, self._stand_ins.blank),
             "noise_image": lambda asked: self._with_pictures(asked, self._stand_ins.noise),
+            "noise_image_no_context": self._noised_without_context,
             "text_only": self._without_pictures,
             "no_guard": self._without_guard,
         }
@@ -109,6 +133,13 @@ class Arms:
     @property
     def notes(self) -> dict[str, str]:
         """What a reader of the numbers must know of an arm."""
+        notes = {}
+        if self.corruption is not None:
+            told = f"the pictures are corrupted: {json.dumps(dict(self.corruption.settings))}"
+            notes = {name: told for name in _NOISED if name in self.names}
+        return {**notes, **self._oracle_note()}
+
+    def _oracle_note(self) -> dict[str, str]:
         if "oracle_context" not in self.names:
             return {}
         n = sum(not self._gold_of(item) for item in self._items)
@@ -181,6 +212,13 @@ class Arms:
             found.append(replace(each.selected, question=shown))
         return found
 
+    def _noised_without_context(self, asked: Sequence[Asked]) -> list[Selected]:
+        bare = [
+            replace(each, selected=selected)
+            for each, selected in zip(asked, self._without_context(asked), strict=True)
+        ]
+        return self._with_pictures(bare, self._stand_ins.noise)
+
     def _without_pictures(self, asked: Sequence[Asked]) -> list[Selected]:
         questions = [each.selected.question for each in asked]
         blind = [replace(question, images=(), regions=()) for question in questions]
@@ -203,11 +241,16 @@ class Arms:
 
 
 class StandIns:
-    """Pictures that show nothing, of the size of those they stand for; each size is made once."""
+    """Pictures that show nothing, of the size of those they stand for; each size is made once.
 
-    def __init__(self, *, folder: Path, seed: int) -> None:
+    With a corruption each picture has a noisy one of its own.
+    """
+
+    def __init__(self, *, folder: Path, seed: int, corruption: Corruption | None = None) -> None:
         self.folder = folder
         self.seed = seed
+        self.corruption = corruption
+        self._corrupted: dict[ImageRef, ImageRef] = {}
         self._sizes: dict[ImageRef, tuple[int, int]] = {}
         self._made: dict[tuple[str, int, int], ImageRef] = {}
 
@@ -216,8 +259,19 @@ class StandIns:
         return self._stand_in("blank", image)
 
     def noise(self, image: ImageRef) -> ImageRef:
-        """Give a picture of Gaussian noise: mean 128, standard deviation 64, cut to 0 to 255."""
-        return self._stand_in("noise", image)
+        """Give the picture as the corruption leaves it.
+
+        Without one it is Gaussian noise: mean 128, standard deviation 64, cut to 0 to 255.
+        """
+        if self.corruption is None:
+            return self._stand_in("noise", image)
+        if image not in self._corrupted:
+            pixels = read_image(image)
+            settings = json.dumps(dict(self.corruption.settings), sort_keys=True)
+            named = hashlib.sha256(f"{settings} {pixel_sha256(pixels)}".encode()).hexdigest()[:32]
+            corrupted = self.corruption.make(pixels)
+            self._corrupted[image] = self._kept(f"noise-{named}.png", corrupted)
+        return self._corrupted[image]
 
     def _stand_in(self, kind: str, image: ImageRef) -> ImageRef:
         if image not in self._sizes:
@@ -229,16 +283,18 @@ class StandIns:
         return self._made[key]
 
     def _written(self, kind: str, height: int, width: int) -> ImageRef:
-        from PIL import Image
-
         pixels = np.full((height, width, 3), _GREY, dtype=np.uint8)
         if kind == "noise":
             drawn = np.random.default_rng(self.seed).normal(_GREY, _SPREAD, pixels.shape)
             pixels = np.clip(drawn, 0, 255).astype(np.uint8)
+        return self._kept(f"{kind}-{width}x{height}.png", pixels)
+
+    def _kept(self, name: str, pixels: NDArray[np.uint8]) -> ImageRef:
+        """Write a picture, unless it is there, and refer to it."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        path = self.folder / f"{kind}-{width}x{height}.png"
+        path = self.folder / name
         if not path.is_file():
-            Image.fromarray(pixels).save(path)
+            write_atomically(path, png(pixels))
         return identified(ImageRef(str(path.absolute())))
 
 
@@ -268,7 +324,7 @@ def sensible_arms(pipeline: Pipeline, items: Sequence[Item]) -> tuple[str, ...]:
     generator = getattr(pipeline.answerer, "generator", None)
     if not getattr(generator, "looks", True):
         # With the same evidence, a reader that never looks gives the same answer.
-        left_out |= {"blank_image", "noise_image"}
+        left_out |= _STAND_INS
     if not pipeline.guard or not any(_guarded(item) for item in items):
         left_out.add("no_guard")
     if pipeline.index is None:

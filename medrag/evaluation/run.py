@@ -7,7 +7,7 @@ from pathlib import Path
 from time import perf_counter
 
 from medrag.errors import BudgetSpentError, EvaluationError, MedragError
-from medrag.evaluation.arms import Arms, Asked
+from medrag.evaluation.arms import Arms, Asked, Corruption
 from medrag.evaluation.benchmarks import Benchmark
 from medrag.evaluation.floors import floor_answers, why_left_out
 from medrag.evaluation.memory import measure
@@ -41,6 +41,7 @@ def run_benchmark(
     training: Sequence[Item] = (),
     seed: int = 0,
     batch: int = 32,
+    corruption: Corruption | None = None,
     progress: Progress | None = None,
 ) -> Run:
     """Answer every item of a benchmark in every arm, and write each answer as it comes.
@@ -57,6 +58,7 @@ def run_benchmark(
             protocols that map an answer to the nearest of them.
         seed: of random contexts, noise and floors.
         batch: items that are answered together.
+        corruption: makes the pictures of the arms of noise; None for noise alone.
 
     Raises:
         BudgetSpentError: if the generator may not be asked for more. What was answered is written,
@@ -73,7 +75,12 @@ def run_benchmark(
     _check_key(pipeline, items)
     with writing(out):
         made = Arms(
-            pipeline=pipeline, items=items, names=arms, seed=seed, pictures=out / "pictures"
+            pipeline=pipeline,
+            items=items,
+            names=arms,
+            seed=seed,
+            pictures=out / "pictures",
+            corruption=corruption,
         )
         told = [*made.names, *(f"{FLOOR}{name}" for name in floors)]
         manifest = manifest_of(
@@ -83,6 +90,7 @@ def run_benchmark(
             seed,
             training=item_lines(training, named=True),
         )
+        manifest["corruption"] = None if corruption is None else dict(corruption.settings)
         begin(out, manifest, item_lines(items), told)
         write_candidates(out, training)
         writer = Writer(out)

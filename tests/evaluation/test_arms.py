@@ -8,7 +8,7 @@ import pytest
 
 from medrag.config import Index
 from medrag.errors import EvaluationError
-from medrag.evaluation.arms import ARMS, Arms, Asked, StandIns, sensible_arms
+from medrag.evaluation.arms import ARMS, Arms, Asked, Corruption, StandIns, sensible_arms
 from medrag.evaluation.benchmarks import Benchmark
 from medrag.evaluation.retrieval import document_of
 from medrag.images import read_image
@@ -164,6 +164,56 @@ def test_a_blank_picture_is_grey_and_a_noisy_one_is_not(tmp_path: Path) -> None:
     assert stand_ins.noise(real) == StandIns(folder=tmp_path / "made", seed=3).noise(real)
 
 
+def test_a_noisy_picture_without_context_is_that_of_the_arm_with_context(
+    pipeline: Pipeline, pictured_questions: Path, tmp_path: Path
+) -> None:
+    items = loaded(pictured_questions).items
+    given = asked(pipeline, items)
+    made = arms(pipeline, items, tmp_path)
+    with_context = made.selected("noise_image", given)
+    without = made.selected("noise_image_no_context", given)
+    assert [each.question for each in without] == [each.question for each in with_context]
+    assert all(each.selection.kept == () for each in without)
+    assert all(each.selection.kept for each in with_context)
+
+
+def test_a_corruption_makes_the_noisy_picture_of_each_picture(
+    pipeline: Pipeline, pictured_questions: Path, tmp_path: Path
+) -> None:
+    items = loaded(pictured_questions).items
+    given = asked(pipeline, items)
+    upside_down = Corruption({"kind": "flip"}, lambda pixels: pixels[::-1])
+    made = Arms(
+        pipeline=pipeline, items=items, names=["noise_image"], seed=0, pictures=tmp_path,
+        corruption=upside_down,
+    )  # fmt: skip
+    found = made.selected("noise_image", given)
+    for before, after in zip(given, found, strict=True):
+        real, shown = before.selected.question.images[0], after.question.images[0]
+        assert isinstance(real, ImageRef)
+        assert isinstance(shown, ImageRef)
+        np.testing.assert_array_equal(read_image(shown), read_image(real)[::-1])
+    assert made.notes == {"noise_image": 'the pictures are corrupted: {"kind": "flip"}'}
+
+
+def test_pictures_of_two_corruptions_do_not_take_each_others_place(tmp_path: Path) -> None:
+    from PIL import Image
+
+    path = tmp_path / "real.png"
+    Image.new("RGB", (6, 4), (200, 0, 0)).save(path)
+    shown = [
+        read_image(
+            StandIns(
+                folder=tmp_path / "made",
+                seed=0,
+                corruption=Corruption({"value": value}, lambda p, value=value: p * 0 + value),
+            ).noise(ImageRef(str(path)))
+        )
+        for value in (1, 2)
+    ]
+    assert [int(each.max()) for each in shown] == [1, 2]
+
+
 def test_text_only_takes_the_picture_from_retrieval_and_reader(
     pipeline: Pipeline, pictured_questions: Path, tmp_path: Path
 ) -> None:
@@ -196,7 +246,7 @@ def test_without_a_guard_there_is_no_arm_without_it(
 ) -> None:
     items = loaded(pictured_questions).items
     # The extractive reader never looks at a picture, so that a blank one changes nothing.
-    blind = {"blank_image", "noise_image"}
+    blind = {"blank_image", "noise_image", "noise_image_no_context"}
     assert sensible_arms(pipeline, items) == tuple(name for name in ARMS if name not in blind)
     pipeline.guard = False
     assert "no_guard" not in sensible_arms(pipeline, items)

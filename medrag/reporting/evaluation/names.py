@@ -12,6 +12,9 @@ _ARMS = {
     ),
     "blank_image": ("blank picture", "an even grey picture in place of the question's"),
     "noise_image": ("noise picture", "noise in place of the question's picture"),
+    "noise_image_no_context": (
+        "noise picture, no context", "noise in place of the question's picture, and no evidence",
+    ),
     "text_only": ("no picture", "the question without its picture"),
     "no_guard": ("guard off", "the question's own picture, study and patient may be found"),
     "floor:constant": ("constant answer", "always the answer that is right most often"),
