@@ -9,6 +9,13 @@ from numpy.typing import NDArray
 
 from medrag.protocols import Channel, PassageRows
 from medrag.records import KINDS, Filter, Hit, Part, Question, ScoredRow
+from medrag.retrieval.checking import (
+    check_asked,
+    check_factors,
+    check_names,
+    check_positive,
+    check_weights,
+)
 from medrag.retrieval.fusion import (
     reciprocal_rank_fusion,
     share_of_best_fusion,
@@ -85,12 +92,9 @@ class ChannelsRetriever:
         option_queries: bool = False,
     ) -> None:
         _check(channels, weights or {}, fusion, c, min(depth, picture_depth))
-        if not 0 < picture_weight < np.inf:
-            raise ValueError(f"picture_weight must be positive and finite, got {picture_weight}")
-        if not 0 < graph_weight < np.inf:
-            raise ValueError(f"graph_weight must be positive and finite, got {graph_weight}")
-        if not 0 < lexical_weight < np.inf:
-            raise ValueError(f"lexical_weight must be positive and finite, got {lexical_weight}")
+        check_factors(
+            picture_weight=picture_weight, graph_weight=graph_weight, lexical_weight=lexical_weight
+        )
         self.rows = rows
         self.channels = dict(channels)
         self.weights = {name: float((weights or {}).get(name, 1.0)) for name in channels}
@@ -113,10 +117,7 @@ class ChannelsRetriever:
         Raises:
             ValueError: if k is below 1, or questions and filters differ in number.
         """
-        if k < 1:
-            raise ValueError(f"k must be at least 1, got {k}")
-        if len(questions) != len(filters):
-            raise ValueError(f"{len(questions)} questions need as many filters: {len(filters)}")
+        check_asked(questions, k, filters)
         queries = [_queries(question, self.option_queries) for question in questions]
         asked = [query for several in queries for query in several]
         masks = [wanted for wanted, several in zip(filters, queries, strict=True) for _ in several]
@@ -264,16 +265,10 @@ def _check(
 ) -> None:
     if not channels:
         raise ValueError("a retriever needs at least one channel")
-    unknown = sorted(set(weights) - set(channels))
-    if unknown:
-        raise ValueError(f"weights name {unknown}, but the channels are {sorted(channels)}")
-    if any(not 0 <= weight < np.inf for weight in weights.values()) or (
-        set(weights) == set(channels) and not any(weights.values())
-    ):
-        raise ValueError(f"weights must be at least 0 and finite, not all 0, got {dict(weights)}")
+    check_names("weights", weights, channels, "channels")
+    check_weights(weights, channels)
     if fusion not in get_args(Fusion):
         raise ValueError(f"fusion must be one of {list(get_args(Fusion))}, got {fusion!r}")
     if c <= 0:
         raise ValueError(f"c must be positive, got {c}")
-    if depth < 1:
-        raise ValueError(f"depth must be at least 1, got {depth}")
+    check_positive(depth=depth)

@@ -11,7 +11,14 @@ from medrag.protocols import Retriever
 from medrag.records import Filter, Hit, Part, Question, Retrieved
 from medrag.records.usage import together
 from medrag.retrieval.budgets import Rule, chosen
-from medrag.retrieval.checking import check_asked
+from medrag.retrieval.checking import (
+    check_asked,
+    check_choice,
+    check_factors,
+    check_names,
+    check_positive,
+    check_weights,
+)
 from medrag.retrieval.fusion import reciprocal_rank_fusion
 from medrag.retrieval.scaling import mean_of_scaled
 from medrag.retrieval.tracing import asked, is_repeatable
@@ -63,10 +70,8 @@ class FusedRetriever:
         budget_rule: Rule = "at_most",
     ) -> None:
         _check(retrievers, weights or {}, fusion, budgets or {}, budget_rule)
-        if not 0 < rrf_k < np.inf:
-            raise ValueError(f"rrf_k must be positive and finite, got {rrf_k}")
-        if depth < 1:
-            raise ValueError(f"depth must be at least 1, got {depth}")
+        check_factors(rrf_k=rrf_k)
+        check_positive(depth=depth)
         self.retrievers = dict(retrievers)
         self.fusion = fusion
         self.rrf_k = rrf_k
@@ -213,18 +218,12 @@ def _check(
 ) -> None:
     if not retrievers:
         raise ValueError("a fusion needs at least one retriever")
-    for what, named in (("weights", weights), ("budgets", budgets)):
-        if unknown := sorted(set(named) - set(retrievers)):
-            raise ValueError(f"{what} name {unknown}, but the retrievers are {sorted(retrievers)}")
-    if any(not 0 <= weight < np.inf for weight in weights.values()) or (
-        set(weights) == set(retrievers) and not any(weights.values())
-    ):
-        raise ValueError(f"weights must be at least 0 and finite, not all 0, got {dict(weights)}")
-    if fusion not in get_args(Fusion):
-        raise ValueError(f"fusion must be one of {', '.join(get_args(Fusion))}, got {fusion!r}")
+    check_names("weights", weights, retrievers, "retrievers")
+    check_names("budgets", budgets, retrievers, "retrievers")
+    check_weights(weights, retrievers)
+    check_choice("fusion", fusion, get_args(Fusion))
     if fusion == "interleave" and weights:
         raise ValueError("weights have no meaning for 'interleave'; leave them out, or use 'rrf'")
     if any(budget < 0 for budget in budgets.values()):
         raise ValueError(f"budgets must be at least 0, got {dict(budgets)}")
-    if rule not in get_args(Rule):
-        raise ValueError(f"budget_rule must be one of {', '.join(get_args(Rule))}, got {rule!r}")
+    check_choice("budget_rule", rule, get_args(Rule))

@@ -1,6 +1,6 @@
 """The guard against leakage: what a question must not see of its own picture and patient."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -55,6 +55,11 @@ def allows(wanted: Filter, passage: Passage) -> bool:
         (wanted.subjects, source.subject),
     )
     return all(not names or value in names for names, value in named) and not _bars(wanted, passage)
+
+
+def allowed(hits: Iterable[Hit], wanted: Filter) -> tuple[Hit, ...]:
+    """Keep the hits whose passages a filter lets through, as they were ranked."""
+    return tuple(hit for hit in hits if allows(wanted, hit.passage))
 
 
 def is_history(hit: Hit, question: Question, wanted: Filter) -> bool:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from medrag.errors import RecipeError
 from medrag.protocols import Library, Side, VectorChannel
 from medrag.records import Embeddings, Filter, Hit, Part, Question, ScoredRow
-from medrag.retrieval.checking import check_asked
+from medrag.retrieval.checking import check_asked, check_shares
 
 Floats = NDArray[np.float32]
 # Rows whose vectors are read at a time.
@@ -44,8 +44,7 @@ class MixedRetriever:
     """
 
     def __init__(self, *, library: Library, channel: VectorChannel, share: float = 0.1) -> None:
-        if not 0 <= share <= 1:
-            raise ValueError(f"share must be in [0, 1], got {share}")
+        check_shares(share=share)
         self.library = library
         self.channel = channel
         self.share = share

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from medrag.protocols import Channel, PassageRows, VectorChannel
 from medrag.records import Filter, Hit, Kind, Part, Question, Retrieved, ScoredRow
 from medrag.retrieval.channels import query_text
-from medrag.retrieval.checking import check_asked
+from medrag.retrieval.checking import check_asked, check_factors, check_positive
 from medrag.retrieval.fusion import weighted_sum_fusion
 
 _DECIMALS = 12
@@ -61,12 +61,10 @@ class PairsRetriever:
         text: Channel | None = None,
         text_weight: float = 0.5,
     ) -> None:
-        if depth < 1:
-            raise ValueError(f"depth must be at least 1, got {depth}")
+        check_positive(depth=depth)
         if not kinds:
             raise ValueError("kinds names nothing; name kinds of passages, such as [report]")
-        if not 0 < text_weight < np.inf:
-            raise ValueError(f"text_weight must be positive and finite, got {text_weight}")
+        check_factors(text_weight=text_weight)
         if not channel.has_vectors or channel.side != "image":
             raise ValueError("pairs need a channel of vectors that is asked with pictures")
         self.rows = rows

@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
@@ -10,10 +11,11 @@ from medrag.language import stems
 from medrag.language.known import read_as
 from medrag.protocols import Library
 from medrag.records import Filter, Passage
+from medrag.retrieval.checking import check_positive
 
 
 class WordRarity:
-    """Tell how rare a stem is among the passages of an index.
+    """Tell how rare a stem is among the passages of an index; see `rarity`.
 
     Args:
         library: the passages of the index.
@@ -25,19 +27,13 @@ class WordRarity:
     """
 
     def __init__(self, *, library: Library, sample: int) -> None:
-        if sample < 1:
-            raise ValueError(f"sample must be at least 1, got {sample}")
+        check_positive(sample=sample)
         self.library = library
         self.sample = sample
 
     def of(self, stem: str) -> float:
-        """Give log(1 + (n - having + 1/2) / (having + 1/2)); above 0, highest for an unseen stem.
-
-        Source:
-            Robertson & Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", 2009.
-        """
-        n, having = self._n, self._having.get(stem, 0)
-        return math.log1p((n - having + 0.5) / (having + 0.5))
+        """Give the rarity of a stem, highest for one that is unseen."""
+        return rarity(self._n, self._having.get(stem, 0))
 
     @cached_property
     def _n(self) -> int:
@@ -45,13 +41,28 @@ class WordRarity:
 
     @cached_property
     def _having(self) -> Counter[str]:
-        live = np.flatnonzero(self.library.row_mask(Filter()))
-        places = np.linspace(0, len(live) - 1, self._n).round().astype(int)
         having: Counter[str] = Counter()
-        for passage in self.library.passages_at(live[places].tolist()):
-            having.update(set(stems(_words(passage), read_as(passage.source.language))))
+        for passage in spread(self.library, self.sample):
+            having.update(set(stems(words_of(passage), read_as(passage.source.language))))
         return having
 
 
-def _words(passage: Passage) -> str:
+def rarity(n: int, having: int) -> float:
+    """Compute log(1 + (n - having + 1/2) / (having + 1/2)), of n passages; above 0.
+
+    Source:
+        Robertson & Zaragoza, "The Probabilistic Relevance Framework: BM25 and Beyond", 2009.
+    """
+    return math.log1p((n - having + 0.5) / (having + 0.5))
+
+
+def spread(library: Library, sample: int) -> Sequence[Passage]:
+    """Read passages spread evenly over an index; all of them where there are no more."""
+    live = np.flatnonzero(library.row_mask(Filter()))
+    places = np.linspace(0, len(live) - 1, min(sample, len(live))).round().astype(int)
+    return library.passages_at(live[places].tolist())
+
+
+def words_of(passage: Passage) -> str:
+    """Give what counts as the words of a passage: its title, and its text."""
     return f"{passage.fields.get('title') or ''}\n{passage.text}"

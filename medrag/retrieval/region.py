@@ -9,6 +9,7 @@ from medrag.images.pointing import region_views, shown_size
 from medrag.images.reading import origin
 from medrag.protocols import Retriever
 from medrag.records import Box, Filter, Hit, ImageRef, Question, Retrieved
+from medrag.retrieval.checking import check_positive
 from medrag.retrieval.tracing import asked, is_repeatable
 
 Shown = Literal["crop", "both"]
@@ -44,8 +45,7 @@ class RegionRetriever:
             raise ValueError(f"shown must be 'crop' or 'both', got {shown!r}")
         if not 0 <= margin < math.inf:
             raise ValueError(f"margin must be at least 0 and finite, got {margin}")
-        if least_side < 1:
-            raise ValueError(f"least_side must be at least 1, got {least_side}")
+        check_positive(least_side=least_side)
         self.retriever = retriever
         self.shown: Shown = shown
         self.margin = margin

@@ -1,6 +1,7 @@
 """Keep as many hits as a calibration found to control the risk of wrong answers."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -90,8 +91,7 @@ class CalibratedSelector:
         if self.otherwise is None:
             return Selection((), tuple(ranking), f"{reason}: no context", fired=bool(ranking))
         instead = self.otherwise.select(question, ranking)
-        told = f"{reason}: {instead.reason}"
-        return Selection(instead.kept, instead.dropped, told, instead.fired)
+        return replace(instead, reason=f"{reason}: {instead.reason}")
 
 
 def _short(name: str) -> str:

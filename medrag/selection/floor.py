@@ -5,7 +5,7 @@ from math import isfinite
 
 from medrag.records import Hit, Question, Selection
 from medrag.selection.cutting import bounded, check_bounds
-from medrag.selection.parting import naming, parted
+from medrag.selection.parting import naming, parted_by_score
 from medrag.selection.scales import FUSED, by_score, scores_of
 
 
@@ -38,12 +38,10 @@ class FloorSelector:
         """
         with naming(question, "floor"):
             scores = scores_of(ranking, self.score)
-        order = by_score(scores)
-        keeps = sum(bool(scores[place] >= self.floor) for place in order)
+        keeps = int((scores >= self.floor).sum())
         cut = bounded(keeps, len(ranking), k_min=self.k_min, k_max=self.k_max)
-        order += [place for place in range(len(ranking)) if place not in frozenset(order)]
         reason = f"{keeps} {self.score} scores reach {self.floor:g}, {len(cut.kept)} kept"
-        return parted(ranking, [order[each] for each in cut.kept], reason, fired=cut.fired)
+        return parted_by_score(ranking, scores, cut, reason)
 
 
 class NoContextBelowSelector:

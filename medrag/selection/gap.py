@@ -1,6 +1,7 @@
 """Keep hits until their scores fall off."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal, get_args
 
 from medrag.errors import RecipeError
@@ -9,7 +10,15 @@ from medrag.records import Hit, Question, Selection
 from medrag.selection.checking import check_each
 from medrag.selection.cutting import Cut, check_bounds, check_rule, cut_logarithms
 from medrag.selection.parting import naming, parted
-from medrag.selection.scales import FUSED, Floats, Scale, by_score, logarithms, scores_of
+from medrag.selection.scales import (
+    FUSED,
+    Floats,
+    Scale,
+    by_score,
+    logarithms,
+    scores_of,
+    unscored,
+)
 
 GapRule = Literal["adjacent_log_gap", "top1_ratio"]
 NotPositive = Literal["refuse", "drop"]
@@ -101,10 +110,9 @@ class GapSelector:
             if self.otherwise is None:
                 raise
             instead = self.otherwise.select(question, ranking)
-            reason = f"{instead.reason} (no {self.rule}: {error.__cause__})"
-            return Selection(instead.kept, instead.dropped, reason, instead.fired)
+            return replace(instead, reason=f"{instead.reason} (no {self.rule}: {error.__cause__})")
         kept = [order[place] for place in cut.kept]
-        lacking = [place for place in range(len(ranking)) if place not in frozenset(order)]
+        lacking = unscored(scores)
         kept += lacking[: max(0, self.k_min - len(kept))]
         fired = len(kept) < min(self.k_max, len(ranking))
         return parted(ranking, kept, self._reason(cut, len(lacking)), fired=fired)

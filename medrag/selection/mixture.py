@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from medrag.records import Hit, Question, Selection
 from medrag.selection.cutting import bounded, check_bounds
-from medrag.selection.parting import naming, parted
+from medrag.selection.parting import naming, parted_by_score
 from medrag.selection.scales import FUSED, by_score, scores_of
 
 Floats = NDArray[np.float64]
@@ -72,14 +72,11 @@ class MixtureSelector:
         """
         with naming(question, "mixture"):
             scores = scores_of(ranking, self.score)
-        order = by_score(scores)
-        fitted = two_groups(scores[order])
+        fitted = two_groups(scores[by_score(scores)])
         apart = fitted.gain is not None and fitted.gain > 0
         keeps = int((fitted.upper > 0.5).sum()) if apart else len(ranking)
         cut = bounded(keeps, len(ranking), k_min=self.k_min, k_max=self.k_max)
-        order += [place for place in range(len(ranking)) if place not in frozenset(order)]
-        told = _told(fitted, keeps, self.score)
-        return parted(ranking, [order[each] for each in cut.kept], told, fired=cut.fired)
+        return parted_by_score(ranking, scores, cut, _told(fitted, keeps, self.score))
 
 
 def two_groups(scores: ArrayLike) -> Mixture:

@@ -5,6 +5,8 @@ from contextlib import contextmanager
 
 from medrag.errors import RecipeError
 from medrag.records import Hit, Question, Selection
+from medrag.selection.cutting import Cut
+from medrag.selection.scales import Floats, by_score, unscored
 
 _SHOWN = 60
 
@@ -18,6 +20,16 @@ def parted(ranking: Sequence[Hit], kept: Collection[int], reason: str, *, fired:
         reason=reason,
         fired=fired,
     )
+
+
+def parted_by_score(ranking: Sequence[Hit], scores: Floats, cut: Cut, reason: str) -> Selection:
+    """Keep as many of the best scores as a cut keeps; hits without a score come after all others.
+
+    Args:
+        scores: (n_hits,), of the ranking; nan where a hit has none.
+    """
+    places = [*by_score(scores), *unscored(scores)]
+    return parted(ranking, places[: len(cut.kept)], reason, fired=cut.fired)
 
 
 @contextmanager

@@ -53,6 +53,12 @@ def by_score(scores: Floats) -> list[int]:
     return [place for place in order.tolist() if not np.isnan(scores[place])]
 
 
+def unscored(scores: Floats) -> list[int]:
+    """List the places without a score (nan), ascending."""
+    places: list[int] = np.flatnonzero(np.isnan(scores)).tolist()
+    return places
+
+
 def logarithms(scores: ArrayLike, scale: Scale, *, temperature: float = 1.0) -> Floats:
     """Give the logarithms of scores on a scale: only their differences mean something.
 

@@ -122,6 +122,14 @@ def test_a_grid_may_be_a_file(medrag: Run, asked: tuple[object, ...], tmp_path: 
         (("--k", "1,1"), 2, "expected different numbers of at least 0"),
         (("--k", "9", "--depth", 5), 2, "9 hits are more than --depth 5"),
         (("--answers",), 2, "--answers and --calibrate need --out"),
+        (("--protocol", "overlap"), 2, "--protocol: there are no answers to score without --out"),
+        (
+            ("--judge-url", "http://127.0.0.1:9/v1", "--judge-model", "m"),
+            2,
+            "--judge-url, --judge-model: there are no answers to score without --out",
+        ),
+        (("--faithful",), 2, "--faithful: there are no answers to score without --out"),
+        (("--key-variable", "KEY"), 2, "--key-variable: there are no answers to score"),
         (("--alpha", 1.5), 2, "expected a number between 0 and 1, got 1.5"),
         (("--procedure", "holms"), 2, "did you mean 'holm'"),
         (("--bound", "exakt"), 2, "did you mean 'exact'"),
@@ -133,6 +141,26 @@ def test_misuse_of_selection_is_told(
     result = medrag(*asked, *options)
     assert result.exit_code == code, result.output
     assert told in " ".join(result.stderr.split())
+
+
+def test_answers_among_the_files_of_the_benchmark_are_refused(
+    medrag: Run, asked: tuple[object, ...], questions: Path
+) -> None:
+    before = sorted(path.name for path in questions.iterdir())
+    result = medrag(*asked, "--k", "1", "--out", questions)
+    assert result.exit_code == 2, result.output
+    assert "give a folder of its own" in " ".join(result.stderr.split())
+    assert sorted(path.name for path in questions.iterdir()) == before
+
+
+def test_answers_in_the_current_folder_are_refused(
+    medrag: Run, asked: tuple[object, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = medrag(*asked, "--k", "1", "--out", ".")
+    assert result.exit_code == 2, result.output
+    assert "give a folder of its own" in " ".join(result.stderr.split())
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_grid_that_is_no_list_is_refused(

@@ -103,14 +103,20 @@ def test_a_bad_line_is_named(tmp_path: Path, content: str, problem: str) -> None
         read_contexts(path)
 
 
-@given(st.text(max_size=60))
-def test_any_text_is_contexts_or_an_input_file_error(
+CONTEXTS = st.none() | st.integers() | st.text(max_size=9) | st.lists(st.text(max_size=9))
+RECORDS = st.fixed_dictionaries({"id": st.text(max_size=9), "reference_reports": CONTEXTS})
+
+
+@given(st.text(max_size=60) | RECORDS.map(json.dumps))
+def test_any_text_is_contexts_that_say_something_or_an_input_file_error(
     tmp_path_factory: pytest.TempPathFactory, content: str
 ) -> None:
     path = tmp_path_factory.mktemp("any") / "found.jsonl"
     path.write_bytes(content.encode("utf-8", errors="surrogatepass"))
+    found: dict[str, list[str]] = {}
     with suppress(InputFileError):
-        read_contexts(path)
+        found = read_contexts(path)
+    assert all(text.strip() for texts in found.values() for text in texts)
 
 
 def test_a_recipe_answers_from_what_another_system_found(index: Index, tmp_path: Path) -> None:

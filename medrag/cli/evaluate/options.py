@@ -1,17 +1,22 @@
-"""What several commands of `medrag eval` take, and how they find a protocol."""
+"""What several commands of `medrag eval` take, and how they find a folder and a protocol."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from medrag.cli.output import message
+
 if TYPE_CHECKING:
+    from medrag.evaluation.benchmarks import Benchmark
     from medrag.evaluation.judging import Judge
     from medrag.evaluation.runs import Run
     from medrag.evaluation.scorers import Mode, ScoringProtocol
     from medrag.protocols import Verifier
 
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a run.")]
+PipelineName = Annotated[str, typer.Argument(help="A pipeline, such as sample, or a YAML file.")]
+BenchmarkName = Annotated[str, typer.Argument(help="A benchmark, or the YAML file of its card.")]
 Data = Annotated[Path, typer.Option(help="The folder with the benchmark's own files.")]
 Split = Annotated[str, typer.Option(help="The part of the benchmark to ask.")]
 Subset = Annotated[
@@ -40,8 +45,24 @@ KeyVariable = Annotated[
     str | None,
     typer.Option(help="The environment variable that holds the server's key, if it needs one."),
 ]
+Limit = Annotated[int | None, typer.Option(min=1, help="Items at most.")]
+NoGuard = Annotated[
+    bool, typer.Option("--no-guard", help="Let an item's own picture and patient count.")
+]
 Seed = Annotated[int, typer.Option(min=0, help="Of all that is drawn at random.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def check_out(out: Path, data: Path) -> None:
+    """Refuse to write a run among the files of the benchmark, or into the current folder."""
+    if out.resolve() in (data.resolve(), Path.cwd()):
+        raise typer.BadParameter("give a folder of its own, such as runs/NAME", param_hint="--out")
+
+
+def tell_problems(benchmark: "Benchmark") -> None:
+    """Say what is not as it should be with the files of a benchmark."""
+    for problem in benchmark.problems:
+        message(f"{benchmark.name}: {problem}")
 
 
 def protocol_of(

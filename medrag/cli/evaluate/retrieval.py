@@ -23,6 +23,25 @@ if TYPE_CHECKING:
 # Above this many passages the names of all documents are not gathered to look for missing ones.
 _FEW = 200_000
 
+Pipelines = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="RECIPE",
+        help="Retrieve as this pipeline does; may repeat, and stand beside --system.",
+    ),
+]
+Systems = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="CHANNEL[,CHANNEL]",
+        help="Channels to compare with those of another --system or --pipeline, pair by pair; "
+        "may repeat.",
+    ),
+]
+Fusion = Annotated[
+    Literal["rrf", "weighted_sum"] | None,
+    typer.Option(help="How --channel and --system fuse channels; weighted_sum if not given."),
+]
 Measures = Annotated[
     list[str] | None, typer.Option(metavar="<str>", help="Such as nDCG@10; may repeat.")
 ]
@@ -41,25 +60,9 @@ def retrieval(
         str | None, typer.Option(help="A file of qrels/, or a split; test if there is one.")
     ] = None,
     channel: Channels = None,
-    pipeline: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="RECIPE",
-            help="Retrieve as this pipeline does; may repeat, and stand beside --system.",
-        ),
-    ] = None,
-    system: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="CHANNEL[,CHANNEL]",
-            help="Channels to compare with those of another --system or --pipeline, pair by pair; "
-            "may repeat.",
-        ),
-    ] = None,
-    fusion: Annotated[
-        Literal["rrf", "weighted_sum"] | None,
-        typer.Option(help="How --channel and --system fuse channels; weighted_sum if not given."),
-    ] = None,
+    pipeline: Pipelines = None,
+    system: Systems = None,
+    fusion: Fusion = None,
     measure: Measures = None,
     same_id: Annotated[
         bool, typer.Option("--drop-same-id", help="Leave out the document with the query's id.")

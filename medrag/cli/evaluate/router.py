@@ -34,37 +34,45 @@ _MEASURES = {
 
 Pictures = tuple["LabelledPicture", ...]
 
+Source = Annotated[
+    str,
+    typer.Argument(
+        help="Labelled pictures: an index, a table (CSV, JSON lines) with the columns image, "
+        "domain and group, or a folder with one folder of pictures for each domain."
+    ),
+]
+Classifier = Annotated[
+    str,
+    typer.Option(
+        metavar="KIND|{kind: ...}",
+        help="As in a recipe. linear without a head is fitted; others are measured as they stand.",
+    ),
+]
+Group = Annotated[
+    str | None,
+    typer.Option(
+        metavar="<str>",
+        help="The field of an index's passages that names the group; else subject, study or file.",
+    ),
+]
+Unknown = Annotated[
+    list[Path] | None,
+    typer.Option(
+        metavar="<path>", help="A folder of pictures of no domain, to be rejected; may repeat."
+    ),
+]
+
 
 def router(
-    source: Annotated[
-        str,
-        typer.Argument(
-            help="Labelled pictures: an index, a table (CSV, JSON lines) with the columns image, "
-            "domain and group, or a folder with one folder of pictures for each domain."
-        ),
-    ],
-    classifier: Annotated[
-        str,
-        typer.Option(
-            metavar="KIND|{kind: ...}",
-            help="As in a recipe. linear without a head is fitted; others are measured as they "
-            "stand.",
-        ),
-    ] = "linear",
+    source: Source,
+    classifier: Classifier = "linear",
     out: Annotated[
         Path | None, typer.Option(help="Write the head, fitted to all pictures (an .npz file).")
     ] = None,
     domain: Annotated[
         list[str] | None, typer.Option(metavar="<str>", help="Only these domains; may repeat.")
     ] = None,
-    group: Annotated[
-        str | None,
-        typer.Option(
-            metavar="<str>",
-            help="The field of an index's passages that names the group; else subject, study or "
-            "file.",
-        ),
-    ] = None,
+    group: Group = None,
     folds: Annotated[int, typer.Option(min=3, help="Parts that are held out in turn.")] = 5,
     reject: Annotated[
         float, typer.Option(help="Share of pictures of known domains that may count as unlike all.")
@@ -72,12 +80,7 @@ def router(
     error: Annotated[
         float, typer.Option(help="Share of wrong domains that may be among the known ones.")
     ] = 0.05,
-    unknown: Annotated[
-        list[Path] | None,
-        typer.Option(
-            metavar="<path>", help="A folder of pictures of no domain, to be rejected; may repeat."
-        ),
-    ] = None,
+    unknown: Unknown = None,
     test: Annotated[
         str | None, typer.Option(help="Further labelled pictures, to which nothing is fitted.")
     ] = None,
@@ -99,24 +102,15 @@ def router(
     pictures = _labelled(source, group, domain, folds)
     tested = _pictures(test, group, domain) if test else ()
     problems = list(few_groups(pictures, folds))
-    if spec["kind"] == "linear" and "head" not in spec:
-        found = _fitted(spec, pictures, tested, unknown or (), options)
-    elif out is not None:
+    fits = spec["kind"] == "linear" and "head" not in spec
+    if out is not None and not fits:
         raise typer.BadParameter(
             f"a classifier of kind {spec['kind']!r} is not fitted here", param_hint="--out"
         )
-    else:
-        found = _measured(spec, pictures, tested, unknown or (), options)
+    found = (_fitted if fits else _measured)(spec, pictures, tested, unknown or (), options)
     if out is not None and found.head is not None:
         save_head(found.head, out)
-    if found.n_alike:
-        problems.append(
-            f"{number(found.n_alike, 'picture')} look exactly like one of another group: what is "
-            "measured is too good; give them one group"
-        )
-    _tell(found, problems, as_json=as_json)
-    for problem in problems:
-        message(problem)
+    _tell(found, [*problems, *_too_good(found.n_alike)], as_json=as_json)
     if out is not None:
         message(f"wrote {out}; name it in a recipe: {{kind: linear, head: {out}}}")
 
@@ -284,6 +278,15 @@ def _unlabelled(folder: Path) -> Any:
     return [ImageRef(str(path.absolute())) for path in picture_files(folder)]
 
 
+def _too_good(n_alike: int) -> list[str]:
+    if not n_alike:
+        return []
+    return [
+        f"{number(n_alike, 'picture')} look exactly like one of another group: what is measured is "
+        "too good; give them one group"
+    ]
+
+
 def _tell(found: _Found, problems: Sequence[str], *, as_json: bool) -> None:
     from medrag.evaluation.routing.scores import router_json
 
@@ -298,7 +301,13 @@ def _tell(found: _Found, problems: Sequence[str], *, as_json: bool) -> None:
                 problems=problems,
             )
         )
-        return
+    else:
+        _show_found(found)
+    for problem in problems:
+        message(problem)
+
+
+def _show_found(found: _Found) -> None:
     fitted = found.head is not None
     _show(found.scores, "held out in turn" if fitted else "as the classifier stands")
     _show_rules(found)

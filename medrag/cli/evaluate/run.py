@@ -10,12 +10,25 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from medrag.cli.evaluate.options import AsJson, Data, Seed, Split, Subset
+from medrag.cli.evaluate.options import (
+    AsJson,
+    BenchmarkName,
+    Data,
+    Limit,
+    NoGuard,
+    PipelineName,
+    Seed,
+    Split,
+    Subset,
+    check_out,
+    tell_problems,
+)
 from medrag.cli.naming import GeneratorOption, Indexes, asked_indexes, check_names
 from medrag.cli.output import message, number, show, show_json
 from medrag.cli.progress import Bars
 
 if TYPE_CHECKING:
+    from medrag.evaluation.arms import Corruption
     from medrag.evaluation.benchmarks import Benchmark
     from medrag.pipeline import Pipeline
     from medrag.records import Item
@@ -24,35 +37,43 @@ _TRAINING = ("train", "training", "validate", "val", "dev")
 # What a shell says of a program that was ended by a signal: 128 and its number.
 _TERMINATED = 143
 
+ArmNames = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="<str>",
+        help="An arm, or all that make sense here; may repeat. context, if left out.",
+    ),
+]
+NoiseSpec = Annotated[
+    str | None,
+    typer.Option(
+        metavar="<str>",
+        help="Of the arms of noise, instead of noise alone: '{kind: diffusion, step: 500}'.",
+    ),
+]
+
 
 class _TerminatedError(KeyboardInterrupt):
     """The system asked this program to end."""
 
 
 def run(
-    pipeline: Annotated[str, typer.Argument(help="A pipeline, such as sample, or a YAML file.")],
-    benchmark: Annotated[str, typer.Argument(help="A benchmark, or the YAML file of its card.")],
+    pipeline: PipelineName,
+    benchmark: BenchmarkName,
     data: Data,
     out: Annotated[Path, typer.Option(help="The folder of the run; an unfinished one goes on.")],
     index: Indexes = None,
     generator: GeneratorOption = None,
     split: Split = "test",
-    arm: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="<str>",
-            help="An arm, or all that make sense here; may repeat. context, if left out.",
-        ),
-    ] = None,
+    arm: ArmNames = None,
     floors: Annotated[bool, typer.Option(help="Answer without looking, too.")] = True,
     subset: Subset = False,
-    limit: Annotated[int | None, typer.Option(min=1, help="Items at most.")] = None,
+    limit: Limit = None,
     batch: Annotated[int, typer.Option(min=1, help="Items answered together.")] = 32,
     k: Annotated[int | None, typer.Option(min=1, help="Hits to retrieve.")] = None,
-    no_guard: Annotated[
-        bool, typer.Option("--no-guard", help="Let an item's own picture and patient count.")
-    ] = False,
+    no_guard: NoGuard = False,
     seed: Seed = 0,
+    noise: NoiseSpec = None,
     as_json: AsJson = False,
 ) -> None:
     """Answer a benchmark, arm by arm; what was answered is never asked again.
@@ -64,7 +85,7 @@ def run(
     from medrag.evaluation.benchmarks import load_benchmark, read_card
     from medrag.evaluation.run import run_benchmark
 
-    _check_out(out, data)
+    check_out(out, data)
     settings: dict[str, Any] = ({} if k is None else {"k": k}) | (
         {"guard": False} if no_guard else {}
     )
@@ -75,7 +96,7 @@ def run(
         benchmark, data, split=split, subset=subset, limit=limit, extracted=pictures
     )
     names = _arms(arm, built, asked.items)
-    _tell(asked)
+    tell_problems(asked)
     with _ending_when_told(), Bars(lines=True) as bars:
         made = run_benchmark(
             built,
@@ -86,6 +107,7 @@ def run(
             training=_training(asked, benchmark, data, pictures) if floors else (),
             seed=seed,
             batch=batch,
+            corruption=None if noise is None else _corruption(noise),
             progress=bars,
         )
     if as_json:
@@ -93,6 +115,14 @@ def run(
     else:
         show(f"{out}: {number(len(made.items), 'item')}, {', '.join(made.arms)}")
         message(f"next: medrag eval score {out}; medrag eval report {out} --html report.html")
+
+
+def _corruption(noise: str) -> "Corruption":
+    from medrag.alignment.corruption import as_corruption
+    from medrag.config.place import Place
+    from medrag.config.sampling import noise_of
+
+    return as_corruption(noise_of(noise, Place("--noise")))
 
 
 @contextmanager
@@ -113,12 +143,6 @@ def _ending_when_told() -> Iterator[None]:
         raise typer.Exit(_TERMINATED) from None
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _check_out(out: Path, data: Path) -> None:
-    """Refuse to write a run among the files of the benchmark, or into the current folder."""
-    if out.resolve() in (data.resolve(), Path.cwd()):
-        raise typer.BadParameter("give a folder of its own, such as runs/NAME", param_hint="--out")
 
 
 def _arms(given: list[str] | None, pipeline: "Pipeline", items: "Sequence[Item]") -> Sequence[str]:
@@ -155,8 +179,3 @@ def _training(benchmark: "Benchmark", name: str, data: Path, pictures: Path) -> 
             message(f"{found.name}, {split}, from which floors learn: {problem}")
         return found.items
     return ()
-
-
-def _tell(benchmark: "Benchmark") -> None:
-    for problem in benchmark.problems:
-        message(f"{benchmark.name}: {problem}")

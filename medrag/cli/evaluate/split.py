@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from medrag.cli.evaluate.options import AsJson, Data, Seed, Subset
+from medrag.cli.evaluate.options import (
+    AsJson,
+    BenchmarkName,
+    Data,
+    Seed,
+    Subset,
+    tell_problems,
+)
 from medrag.cli.output import message, number, show, show_json, table
 
 if TYPE_CHECKING:
@@ -24,9 +31,31 @@ _PARTS = ("modality", "area", "task")
 _NAMED_PART = re.compile(rf"(?:^|,)\s*({'|'.join(_PARTS)})=")
 _SIZE = "Items that {} gets, half of either class."
 
+Pairs = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="CLASS=VALUE",
+        help="A class and what goes with it in training; twice. Told from two and two values "
+        "if left out: as they go together most.",
+    ),
+]
+Combination = Annotated[
+    str | None,
+    typer.Option(
+        metavar="modality=M,area=A,task=T",
+        help="Instead, hold out one combination whose parts occur elsewhere.",
+    ),
+]
+Parts = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--split", metavar="<str>", help="A part to draw from; may repeat. test, if left out."
+    ),
+]
+
 
 def split(
-    benchmark: Annotated[str, typer.Argument(help="A benchmark, or the YAML file of its card.")],
+    benchmark: BenchmarkName,
     data: Data,
     out: Annotated[Path, typer.Option(help="The JSON file of the lists.")],
     label: Annotated[
@@ -35,33 +64,15 @@ def split(
     confounder: Annotated[
         str | None, typer.Option(help="The column that shall go with the class in training.")
     ] = None,
-    pair: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="CLASS=VALUE",
-            help="A class and what goes with it in training; twice. Told from two and two values "
-            "if left out: as they go together most.",
-        ),
-    ] = None,
+    pair: Pairs = None,
     train: Annotated[int | None, typer.Option(min=0, help=_SIZE.format("training"))] = None,
     test: Annotated[int | None, typer.Option(min=0, help=_SIZE.format("testing"))] = None,
     ood: Annotated[int | None, typer.Option(min=0, help=_SIZE.format("the swapped test"))] = None,
     strength: Annotated[
         float, typer.Option(min=0.5, max=1, help="Share of items that follow the pairs.")
     ] = 1.0,
-    combination: Annotated[
-        str | None,
-        typer.Option(
-            metavar="modality=M,area=A,task=T",
-            help="Instead, hold out one combination whose parts occur elsewhere.",
-        ),
-    ] = None,
-    part: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--split", metavar="<str>", help="A part to draw from; may repeat. test, if left out."
-        ),
-    ] = None,
+    combination: Combination = None,
+    part: Parts = None,
     subset: Subset = False,
     seed: Seed = 0,
     as_json: AsJson = False,
@@ -131,8 +142,7 @@ def _items(name: str, data: Path, parts: Sequence[str], *, subset: bool) -> "lis
     with TemporaryDirectory() as extracted:
         for part in parts:
             read = load_benchmark(name, data, split=part, subset=subset, extracted=Path(extracted))
-            for problem in read.problems:
-                message(f"{read.name}: {problem}")
+            tell_problems(read)
             items += read.items
     return items
 

@@ -12,11 +12,11 @@ from medrag.records.usage import together
 from medrag.retrieval.asking.joining import joined, ranked_in_order
 from medrag.retrieval.asking.paying import Reply, paid_replies
 from medrag.retrieval.asking.queries import read_queries, same_query
-from medrag.retrieval.asking.replying import each_outcome, problem_of, told
+from medrag.retrieval.asking.replying import problem_of, prompts_for, told
 from medrag.retrieval.asking.showing import Asked, found_images, said, written
 from medrag.retrieval.asking.wording import filled, wording
 from medrag.retrieval.checking import check_asked, check_positive
-from medrag.retrieval.tracing import asked
+from medrag.retrieval.tracing import asked, asked_at
 
 STEP = "follow_up"
 _LONGEST_ANSWER = 2000
@@ -146,11 +146,8 @@ class FollowUpRetriever:
                 break
             ways = self._round(ways, number)
         plain = [place for place, way in enumerate(ways) if not way.hits]
-        found = asked(
-            self.retriever, [questions[at] for at in plain], k, [filters[at] for at in plain]
-        )
-        by_place = dict(zip(plain, found, strict=True))
-        return [_retrieved(way, k, by_place.get(place)) for place, way in enumerate(ways)]
+        found = asked_at(plain, self.retriever, questions, k, filters)
+        return [_retrieved(way, k, found.get(place)) for place, way in enumerate(ways)]
 
     def _round(self, ways: Sequence[_Way], number: int) -> list[_Way]:
         """Ask for queries, search for them, read what was found, and go on from that."""
@@ -181,12 +178,11 @@ class FollowUpRetriever:
     def _asked_for(self, ways: Sequence[_Way], going: Sequence[int]) -> list[Reply]:
         words = wording(__package__, "follow_up")
 
-        def prompts(places: Sequence[int]) -> list[Prompt]:
-            told = [Asked(ways[at].question, (), (), self._told(ways[at])) for at in places]
-            return [written(each, words, self.generator) for each in told]
+        def prompt(at: int) -> Prompt:
+            asked = Asked(ways[at].question, (), (), self._told(ways[at]))
+            return written(asked, words, self.generator)
 
-        made = each_outcome(prompts, going, "writing prompts")
-        return paid_replies(self.generator, made, going, _purses(ways))
+        return paid_replies(self.generator, prompts_for(prompt, going), going, _purses(ways))
 
     def _told(self, way: _Way) -> dict[str, object]:
         texts = wording(__package__, "follow_up").texts
@@ -222,12 +218,8 @@ class FollowUpRetriever:
     def _answered(self, ways: Sequence[_Way], queries: Sequence[_Query]) -> list[_Query]:
         """Have the reader answer each query that found anything, as long as the tokens last."""
         words = wording(__package__, "reading")
-
-        def prompts(several: Sequence[_Query]) -> list[Prompt]:
-            return [written(self._shown(query), words, self.reader) for query in several]
-
         read = [query for query in queries if query.found.hits]
-        made = each_outcome(prompts, read, "writing prompts")
+        made = prompts_for(lambda query: written(self._shown(query), words, self.reader), read)
         owners = [query.way for query in read]
         given = iter(paid_replies(self.reader, made, owners, _purses(ways)))
         return [

@@ -7,10 +7,11 @@ from typing import Literal, NamedTuple, get_args
 
 from medrag.protocols import Generator, PassageRows
 from medrag.records import Generation, Hit, Part, Prompt, Question
-from medrag.retrieval.asking.replying import each_outcome, replies
+from medrag.retrieval.asking.replying import of_written, prompts_for, replies
 from medrag.retrieval.asking.showing import Asked, found_images, written
 from medrag.retrieval.asking.uncertainty import option_entropy, token_doubt
 from medrag.retrieval.asking.wording import wording
+from medrag.retrieval.checking import check_choice, check_positive
 
 By = Literal["auto", "options", "tokens"]
 NAME = "likelihood"
@@ -57,10 +58,8 @@ class LikelihoodReranker:
     def __init__(
         self, *, generator: Generator, rows: PassageRows, n_hits: int = 20, by: By = "auto"
     ) -> None:
-        if n_hits < 1:
-            raise ValueError(f"n_hits must be at least 1, got {n_hits}")
-        if by not in get_args(By):
-            raise ValueError(f"by must be one of {', '.join(get_args(By))}, got {by!r}")
+        check_positive(n_hits=n_hits)
+        check_choice("by", by, get_args(By))
         self.generator = generator
         self.rows = rows
         self.n_hits = n_hits
@@ -99,12 +98,10 @@ class LikelihoodReranker:
             asked = Asked(questions[place.question], (hit,), images, {})
             return written(asked, words, self.generator)
 
-        prompts = each_outcome(
-            lambda several: [prompt(place) for place in several], places, "writing prompts"
+        made = of_written(
+            lambda several: replies(self.generator, several), prompts_for(prompt, places)
         )
-        made = iter(replies(self.generator, [each for each in prompts if isinstance(each, Prompt)]))
-        told = [next(made) if isinstance(each, Prompt) else each for each in prompts]
-        return [each if isinstance(each, Generation) else None for each in told]
+        return [each if isinstance(each, Generation) else None for each in made]
 
     def _ordered(self, hits: Sequence[Hit], read: Sequence[Generation | None]) -> list[Hit]:
         scores = self._scores(read)

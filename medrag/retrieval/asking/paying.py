@@ -8,6 +8,7 @@ from medrag.records import Generation, Prompt, Usage
 from medrag.retrieval.asking.replying import (
     Count,
     each_outcome,
+    of_written,
     prompt_count,
     replies,
     reply_room,
@@ -71,14 +72,14 @@ def paid_replies(
 
 def _counts(generator: Generator, prompts: Sequence[Prompt | Exception]) -> list[Count | Exception]:
     """Count the tokens of each prompt; an error where there is none, or it cannot be counted."""
-    counted = iter(
-        each_outcome(
-            lambda several: [prompt_count(generator, each) for each in several],
-            [each for each in prompts if isinstance(each, Prompt)],
+    return of_written(
+        lambda several: each_outcome(
+            lambda some: [prompt_count(generator, each) for each in some],
+            several,
             "counting tokens",
-        )
+        ),
+        prompts,
     )
-    return [each if isinstance(each, Exception) else next(counted) for each in prompts]
 
 
 def _reply(

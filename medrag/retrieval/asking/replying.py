@@ -68,6 +68,21 @@ def each_outcome(
     return [outcome for each in asked for outcome in each_outcome(ask, [each], what)]
 
 
+def prompts_for(
+    write: Callable[[Asked], Prompt], asked: Sequence[Asked]
+) -> list[Prompt | Exception]:
+    """Write a prompt for each; an error stands for one that cannot be written: `each_outcome`."""
+    return each_outcome(lambda several: [write(each) for each in several], asked, "writing prompts")
+
+
+def of_written(
+    ask: Callable[[Sequence[Prompt]], Sequence[Given]], prompts: Sequence[Prompt | Exception]
+) -> list[Given | Exception]:
+    """Ask for all prompts that could be written, at once; errors stay where they stand."""
+    given = iter(ask([each for each in prompts if isinstance(each, Prompt)]))
+    return [each if isinstance(each, Exception) else next(given) for each in prompts]
+
+
 def prompt_count(generator: Generator, prompt: Prompt) -> Count:
     """Count the tokens of a prompt, by the generator where it can, else from above.
 

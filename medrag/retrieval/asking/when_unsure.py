@@ -9,7 +9,9 @@ from medrag.records import Filter, Generation, Hit, Prompt, Question, Retrieved,
 from medrag.records.usage import together
 from medrag.retrieval.asking.replying import (
     each_outcome,
+    of_written,
     problem_of,
+    prompts_for,
     replies,
     told,
 )
@@ -17,8 +19,8 @@ from medrag.retrieval.asking.showing import Asked, written
 from medrag.retrieval.asking.switching import STEP
 from medrag.retrieval.asking.uncertainty import Signal, Uncertainty, uncertainty_of
 from medrag.retrieval.asking.wording import wording
-from medrag.retrieval.checking import check_asked
-from medrag.retrieval.tracing import asked
+from medrag.retrieval.checking import check_asked, check_choice, check_shares
+from medrag.retrieval.tracing import asked_at
 
 By = Literal["auto", "options", "agreement", "tokens"]
 
@@ -71,10 +73,8 @@ class WhenUnsureRetriever:
         by: By = "auto",
         samples: int = 0,
     ) -> None:
-        if not 0 <= threshold <= 1:
-            raise ValueError(f"threshold must be in [0, 1], got {threshold}")
-        if by not in get_args(By):
-            raise ValueError(f"by must be one of {', '.join(get_args(By))}, got {by!r}")
+        check_shares(threshold=threshold)
+        check_choice("by", by, get_args(By))
         if samples < 0 or samples == 1:
             raise ValueError(f"samples must be 0 or at least 2, got {samples}")
         if by == "agreement" and not samples:
@@ -106,12 +106,9 @@ class WhenUnsureRetriever:
         check_asked(questions, k, filters)
         alone = self._alone(questions)
         wanted = [place for place, each in enumerate(alone) if self._searches(each)]
-        found = asked(
-            self.retriever, [questions[at] for at in wanted], k, [filters[at] for at in wanted]
-        )
-        by_place = dict(zip(wanted, found, strict=True))
+        found = asked_at(wanted, self.retriever, questions, k, filters)
         return [
-            self._retrieved(each, by_place.get(place, Retrieved(())))
+            self._retrieved(each, found.get(place, Retrieved(())))
             for place, each in enumerate(alone)
         ]
 
@@ -120,20 +117,18 @@ class WhenUnsureRetriever:
 
     def _alone(self, questions: Sequence[Question]) -> list[_Alone]:
         words = wording(__package__, "unsure")
-        written_or_not = each_outcome(
-            lambda several: [
-                written(Asked(each, (), (), {}), words, self.generator) for each in several
-            ],
-            questions,
-            "writing a prompt",
+        prompts = prompts_for(
+            lambda each: written(Asked(each, (), (), {}), words, self.generator), questions
         )
-        prompts = [each for each in written_or_not if isinstance(each, Prompt)]
-        made = iter(zip(self._made(prompts), self._sampled(prompts), strict=True))
+        made = of_written(
+            lambda several: list(zip(self._made(several), self._sampled(several), strict=True)),
+            prompts,
+        )
         return [
-            self._judged(question, *next(made))
-            if isinstance(each, Prompt)
-            else _Alone(Uncertainty(None, None), problem=problem_of(each))
-            for question, each in zip(questions, written_or_not, strict=True)
+            _Alone(Uncertainty(None, None), problem=problem_of(each))
+            if isinstance(each, Exception)
+            else self._judged(question, *each)
+            for question, each in zip(questions, made, strict=True)
         ]
 
     def _made(self, prompts: Sequence[Prompt]) -> Sequence[Generation | Exception | None]:

@@ -72,8 +72,7 @@ class ByDomainRetriever:
         self.unknown = unknown
         self.filter = filter
         self.c = c
-        nested = [*self.domains.values(), *([] if default is None else [default])]
-        self.repeatable = tracing.is_repeatable(*nested, classify)
+        self.repeatable = tracing.is_repeatable(*self.domains.values(), default, classify)
 
     def retrieve(
         self, questions: Sequence[Question], k: int, filters: Sequence[Filter]
@@ -133,9 +132,9 @@ class ByDomainRetriever:
             places = [place for place, names in enumerate(chosen) if name in names]
             if retriever is None or not places:
                 continue
-            within = [self._within(filters[place], name) for place in places]
-            found = tracing.asked(retriever, [questions[place] for place in places], k, within)
-            for place, one in zip(places, found, strict=True):
+            within = [self._within(wanted, name) for wanted in filters]
+            found = tracing.asked_at(places, retriever, questions, k, within)
+            for place, one in found.items():
                 asked[place][name] = one
         return asked
 

@@ -20,8 +20,8 @@ from medrag.retrieval.graph.statements import (
     statement,
     topic,
 )
-from medrag.retrieval.guarding import allows
-from medrag.retrieval.tracing import asked, is_repeatable
+from medrag.retrieval.guarding import allowed, allows
+from medrag.retrieval.tracing import asked, is_repeatable, named
 
 # What may be a similar case, whatever kinds a question wants back.
 _CASES = frozenset({"report", "case", "image", "figure"})
@@ -83,7 +83,7 @@ class CaseFactsRetriever:
         self.n_cases = n_cases
         self.n_described = n_described
         self.descriptions = descriptions
-        self.repeatable = is_repeatable(cases, *([describe] if describe is not None else []))
+        self.repeatable = is_repeatable(cases, describe)
 
     def retrieve(
         self, questions: Sequence[Question], k: int, filters: Sequence[Filter]
@@ -164,7 +164,7 @@ class CaseFactsRetriever:
             return [Retrieved(tuple(hits)) for hits in found]
         concepts = [_concepts(hits)[: self.n_described] for hits in found]
         wanted = [
-            (replace(question, text=concept, images=(), options=(), regions=()), mask)
+            (named(question, concept), mask)
             for question, names, mask in zip(questions, concepts, filters, strict=True)
             for concept in names
         ]
@@ -174,13 +174,10 @@ class CaseFactsRetriever:
         described = []
         for hits, names, mask in zip(found, concepts, filters, strict=True):
             about = {name: next(told) for name in names}
-            allowed = {
-                name: [hit for hit in each.hits if allows(mask, hit.passage)]
-                for name, each in about.items()
-            }
+            shown = {name: allowed(each.hits, mask) for name, each in about.items()}
             described.append(
                 Retrieved(
-                    tuple(_behind(hits, allowed)),
+                    tuple(_behind(hits, shown)),
                     tuple(step for each in about.values() for step in each.trace),
                     together(each.usage for each in about.values()),
                 )
@@ -318,8 +315,12 @@ def _hit(question: Question, passage: Passage, score: float, tally: _Tally, affi
 
 def _concepts(hits: Sequence[Hit]) -> list[str]:
     """Name what hits are about, the first first."""
-    names = (hit.passage.fields.get("head") or hit.passage.fields.get("name") for hit in hits)
-    return list(dict.fromkeys(str(name) for name in names if name))
+    return list(dict.fromkeys(filter(None, map(_concept, hits))))
+
+
+def _concept(hit: Hit) -> str:
+    fields = hit.passage.fields
+    return str(fields.get("head") or fields.get("name") or "")
 
 
 def _behind(hits: Sequence[Hit], about: Mapping[str, Sequence[Hit]]) -> list[Hit]:
@@ -328,8 +329,7 @@ def _behind(hits: Sequence[Hit], about: Mapping[str, Sequence[Hit]]) -> list[Hit
     waiting = dict(about)
     for hit in hits:
         placed.append(hit)
-        name = str(hit.passage.fields.get("head") or hit.passage.fields.get("name") or "")
-        for other in waiting.pop(name, ()):
+        for other in waiting.pop(_concept(hit), ()):
             if other.passage.id not in listed:
                 listed.add(other.passage.id)
                 placed.append(replace(other, score=hit.score))

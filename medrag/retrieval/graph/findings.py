@@ -8,15 +8,13 @@ from medrag.language import mention, sentences
 from medrag.language.known import read_as
 from medrag.protocols import Channel, Library, Retriever
 from medrag.records import Filter, Hit, Passage, Question, Retrieved
+from medrag.retrieval.asking.joining import ranked_in_order
 from medrag.retrieval.checking import check_asked, check_positive
 from medrag.retrieval.graph.attributes import visual_attributes, with_attributes
 from medrag.retrieval.graph.linking import Text, linked, names_of
-from medrag.retrieval.graph.statements import (
-    narrowed,
-    ranked,
-)
+from medrag.retrieval.graph.statements import narrowed
 from medrag.retrieval.guarding import allows
-from medrag.retrieval.tracing import asked, is_repeatable
+from medrag.retrieval.tracing import asked, is_repeatable, named
 
 _TERMS = frozenset({"term"})
 _TEXTS = frozenset({"text", "table", "figure", "page"})
@@ -69,7 +67,7 @@ class AttributesRetriever:
         self.n_findings = n_findings
         self.n_texts = n_texts
         self.per_finding = per_finding
-        self.repeatable = is_repeatable(*([texts] if texts is not None else []))
+        self.repeatable = is_repeatable(texts)
 
     def retrieve(
         self, questions: Sequence[Question], k: int, filters: Sequence[Filter]
@@ -103,23 +101,24 @@ class AttributesRetriever:
                 described = _described(finding, texts.hits, filters[at])[: self.per_finding]
                 hits += described
                 steps += [*texts.trace, _step(finding, described)]
-            found.append(Retrieved(tuple(ranked(_falling(hits), k)), tuple(steps)))
+            # By their place: scores of a graph and of a retriever cannot be compared.
+            found.append(Retrieved(ranked_in_order(hits, k), tuple(steps)))
         return found
 
     def _findings(
         self, questions: Sequence[Question], filters: Sequence[Filter]
     ) -> list[list["_Finding"]]:
-        named: list[list[_Finding]] = [[] for _ in questions]
+        linked_to: list[list[_Finding]] = [[] for _ in questions]
         if self.graph is not None:
             masks = [narrowed(wanted, _TERMS) for wanted in filters]
             asking = [at for at, mask in enumerate(masks) if mask is not None]
             texts = [Text(questions[at].text, masks[at] or Filter()) for at in asking]
             for at, links in zip(asking, linked(self.graph, self.rows, texts), strict=True):
-                terms = sorted((link for link in links), key=lambda link: -link.score)
-                named[at] = _gathered([link.passage for link in terms])[: self.n_findings]
+                terms = sorted(links, key=lambda link: -link.score)
+                linked_to[at] = _gathered([link.passage for link in terms])[: self.n_findings]
         return [
             several or [_Finding(_bare(question.text), (), ())] * bool(_bare(question.text))
-            for several, question in zip(named, questions, strict=True)
+            for several, question in zip(linked_to, questions, strict=True)
         ]
 
     def _told(
@@ -128,10 +127,7 @@ class AttributesRetriever:
         """Ask for passages on every finding of every question, in one batch."""
         if self.texts is None or not wanted:
             return {}
-        asking = [
-            replace(questions[at], text=finding.name, images=(), options=(), regions=())
-            for at, finding, _ in wanted
-        ]
+        asking = [named(questions[at], finding.name) for at, finding, _ in wanted]
         found = asked(self.texts, asking, self.n_texts, [mask for _, _, mask in wanted])
         return {
             (at, finding.name): each for (at, finding, _), each in zip(wanted, found, strict=True)
@@ -200,11 +196,6 @@ def _naming(passage: Passage, names: Sequence[str]) -> list[str]:
             said.append(sentence)
     with_something = [each for each in said if visual_attributes([each], language=language)]
     return (with_something or said)[:_SENTENCES]
-
-
-def _falling(hits: Sequence[Hit]) -> list[Hit]:
-    """Score hits by their place: scores of a graph and of a retriever cannot be compared."""
-    return [replace(hit, score=1.0 / rank) for rank, hit in enumerate(hits, start=1)]
 
 
 def _step(finding: _Finding, hits: Sequence[Hit]) -> Mapping[str, Any]:

@@ -7,15 +7,14 @@ from typing import Any
 from medrag.protocols import Channel, Library, Retriever
 from medrag.records import Filter, Hit, Part, Question, Retrieved
 from medrag.records.usage import together
+from medrag.retrieval.asking.joining import ranked_in_order
 from medrag.retrieval.channels import query_text
 from medrag.retrieval.checking import check_asked, check_positive
 from medrag.retrieval.graph.linking import Linked, Text, lies_there, linked
-from medrag.retrieval.graph.statements import ranked
-from medrag.retrieval.guarding import allows
+from medrag.retrieval.guarding import allowed
 from medrag.retrieval.tracing import asked, is_repeatable
 
 _TEXT = 4000  # characters of a document that are linked
-_TRACED = 12
 
 
 class LinkedRetriever:
@@ -86,7 +85,7 @@ class LinkedRetriever:
         """As `retrieve`; the trace tells the terms that were linked, and each layer's share."""
         check_asked(questions, k, filters)
         documents = [
-            replace(each, hits=_allowed(each.hits[: self.n_documents], wanted))
+            replace(each, hits=allowed(each.hits[: self.n_documents], wanted))
             for each, wanted in zip(
                 asked(self.documents, questions, self.n_documents, filters), filters, strict=True
             )
@@ -100,16 +99,15 @@ class LinkedRetriever:
             layers = {
                 "documents": documents[at].hits,
                 "graph": _graph_hits(question, links[at], self.n_graph),
-                "books": _allowed(books[at].hits[: self.n_books], wanted),
+                "books": allowed(books[at].hits[: self.n_books], wanted),
             }
             trace: Mapping[str, Any] = {
                 "step": "linked", "terms": terms[at],
                 **{name: len(hits) for name, hits in layers.items()},
             }  # fmt: skip
-            hits = ranked(_in_turn(layers), k)
             found.append(
                 Retrieved(
-                    tuple(replace(hit, score=1.0 / hit.rank) for hit in hits),
+                    ranked_in_order(_in_turn(layers), k),
                     (*documents[at].trace, *books[at].trace, trace),
                     together((documents[at].usage, books[at].usage)),
                 )
@@ -143,10 +141,6 @@ class LinkedRetriever:
                 score = known.score + weight * link.score
                 gathered[at][link.passage.id] = known._replace(score=score)
         return [sorted(each.values(), key=lambda one: -one.score) for each in gathered]
-
-
-def _allowed(hits: Sequence[Hit], wanted: Filter) -> tuple[Hit, ...]:
-    return tuple(hit for hit in hits if allows(wanted, hit.passage))
 
 
 def _terms(links: Sequence[Linked], n: int) -> list[str]:

@@ -9,7 +9,7 @@ from medrag.language.estimating import text_tokens
 from medrag.protocols import Library
 from medrag.records import Filter, Hit, Kind, Passage, Question, Retrieved
 from medrag.records.times import earlier, time_parts
-from medrag.retrieval.checking import check_asked
+from medrag.retrieval.checking import check_asked, check_positive
 from medrag.retrieval.history.excerpts import fitting, shortened
 from medrag.retrieval.history.own import of_earlier_study, own_filter
 from medrag.retrieval.history.regions import Anatomy
@@ -65,8 +65,7 @@ class HistoryRetriever:
         missing: Missing = "error",
         regions: Mapping[str, tuple[str, ...]] | None = None,
     ) -> None:
-        if studies < 1:
-            raise ValueError(f"studies must be at least 1, got {studies}")
+        check_positive(studies=studies)
         if tokens is not None and tokens < 1:
             raise ValueError(f"tokens must be at least 1, got {tokens}; leave it out for all")
         if not kinds:

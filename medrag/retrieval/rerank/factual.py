@@ -8,6 +8,7 @@ from typing import Literal, get_args
 
 from medrag.protocols import Library
 from medrag.records import Filter, Hit, Question
+from medrag.retrieval.checking import check_choice, check_positive, check_shares
 from medrag.retrieval.rerank.findings import (
     Fact,
     Findings,
@@ -77,15 +78,9 @@ class FactualReranker:
         pairs_only: bool = False,
         labeller: Labeller | None = None,
     ) -> None:
-        if against not in get_args(Against):
-            raise ValueError(
-                f"against must be one of {', '.join(get_args(Against))}, got {against!r}"
-            )
-        for name, share in (("min_labels", min_labels), ("min_facts", min_facts)):
-            if not 0 <= share <= 1:
-                raise ValueError(f"{name} must be in [0, 1], got {share}")
-        if keep is not None and keep < 1:
-            raise ValueError(f"keep must be at least 1, got {keep}")
+        check_choice("against", against, get_args(Against))
+        check_shares(min_labels=min_labels, min_facts=min_facts)
+        check_positive(keep=keep)
         self.library = library
         self.against: Against = against
         self.min_labels = min_labels

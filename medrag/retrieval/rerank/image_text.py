@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from medrag.protocols import Library, VectorChannel
 from medrag.records import Hit, Question
+from medrag.retrieval.checking import check_shares
 from medrag.retrieval.rerank.ordering import ordered
 from medrag.retrieval.rerank.similarity import hit_vectors, question_vectors, similarity
 from medrag.retrieval.scaling import Scaling, check_scaling, mean_of_scaled
@@ -48,8 +49,7 @@ class ImageTextReranker:
         image_part: str = "image",
         scaling: Scaling = "min_max",
     ) -> None:
-        if not 0 <= weight <= 1:
-            raise ValueError(f"weight must be in [0, 1], got {weight}")
+        check_shares(weight=weight)
         for side, channel in (("text", text), ("image", image)):
             if channel is not None and channel.side != side:
                 raise ValueError(

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
-import numpy as np
-
 from medrag.language import stems
 from medrag.protocols import Library
-from medrag.records import Filter, Hit, Passage, Question
+from medrag.records import Hit, Passage, Question
+from medrag.retrieval.checking import check_positive
+from medrag.retrieval.rarity import rarity, spread, words_of
 from medrag.retrieval.rerank.ordering import ordered
 from medrag.retrieval.rerank.page_words import PageWords
 
@@ -46,8 +46,7 @@ class LexicalReranker:
     name = "lexical_rerank"
 
     def __init__(self, *, library: Library, sample: int = 10_000) -> None:
-        if sample < 1:
-            raise ValueError(f"sample must be at least 1, got {sample}")
+        check_positive(sample=sample)
         self.library = library
         self.sample = sample
         self.words = PageWords(library=library)
@@ -80,19 +79,13 @@ class LexicalReranker:
         for word, times in Counter(stems(text, language)).items():
             if count := bag.get(word, 0):
                 damped = count * (_K1 + 1) / (count + _K1 * (1 - _B + _B * length / mean))
-                score += times * self._rarity(word) * damped
+                having = self._statistics.having.get(word, 0)
+                score += times * rarity(self._statistics.n, having) * damped
         return score
-
-    def _rarity(self, word: str) -> float:
-        n, having = self._statistics.n, self._statistics.having.get(word, 0)
-        return math.log(1 + (n - having + 0.5) / (having + 0.5))
 
     @cached_property
     def _statistics(self) -> "_Statistics":
-        live = np.flatnonzero(self.library.row_mask(Filter()))
-        places = np.linspace(0, len(live) - 1, min(self.sample, len(live))).round().astype(int)
-        passages = self.library.passages_at([int(live[place]) for place in places])
-        worded = [bag for bag in map(_bag, passages) if bag]
+        worded = [bag for bag in map(_bag, spread(self.library, self.sample)) if bag]
         having: Counter[str] = Counter()
         for bag in worded:
             having.update(bag.keys())
@@ -107,5 +100,4 @@ class _Statistics(NamedTuple):
 
 
 def _bag(passage: Passage) -> Counter[str]:
-    title = str(passage.fields.get("title") or "")
-    return Counter(stems(f"{title}\n{passage.text}", passage.source.language))
+    return Counter(stems(words_of(passage), passage.source.language))

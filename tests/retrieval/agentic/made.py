@@ -9,6 +9,7 @@ from PIL import Image
 
 from medrag.records import Filter, Hit, ImageRef, Passage, Prompt, Question, Region, Retrieved
 from medrag.retrieval.agentic import AgenticRetriever
+from tests.retrieval.asking.scripted import Said, Scripted, in_turn
 from tests.retrieval.shelf import SOURCE, Listed, Shelf
 
 QUESTION = Question("0 which is it?", options=("gout", "sepsis"))
@@ -42,6 +43,15 @@ def page(name: str, folder: Path | None = None, text: str = "", **source: Any) -
         }
     )  # fmt: skip
     return Passage(name, "page", text or f"Page {name}.", where, images)
+
+
+SHELF = Shelf(*(page(name) for name in "abcdef"))
+
+
+def acts(route: Said, *turns: Said) -> Scripted:
+    """A model that routes, and then acts in turn."""
+    act = in_turn(*turns)
+    return Scripted(lambda prompt: route if is_router(prompt) else act(prompt))
 
 
 def retrieved(
