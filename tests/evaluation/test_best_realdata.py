@@ -9,6 +9,8 @@ from medrag.config import Index, build_index, load_pipeline, open_index
 from medrag.evaluation.rankings import RankingDifference, compare_rankings
 from medrag.evaluation.retrieval import RetrievalScores, evaluate_retrieval
 from medrag.retrieval.channels import ChannelsRetriever
+from tests.benchmarks.best import built as built_with_windows
+from tests.benchmarks.best import plain
 from tests.evaluation.judged import Judged, figure_corpus, figures, multiple_choice
 from tests.evaluation.judged import scifact as claims
 
@@ -17,7 +19,7 @@ pytestmark = [pytest.mark.realdata, pytest.mark.slow]
 
 def scores_of(index: Index, judged: Judged) -> Mapping[str, RetrievalScores]:
     retrievers = {
-        "rrf": ChannelsRetriever(rows=index.rows, channels=index.channels, fusion="rrf"),
+        "rrf": ChannelsRetriever(rows=index.rows, channels=plain(index), fusion="rrf"),
         "best": load_pipeline("best", index=index).retriever,
     }
     return {
@@ -74,3 +76,13 @@ def test_a_claim_finds_the_abstracts_it_cites(data: Path, scifact: Path) -> None
     # training claims it is 0.744 and 0.721.
     assert scores["best"].measures["nDCG@10"] >= 0.72
     assert change(scores, judged).difference.difference > 0
+
+
+@pytest.mark.exhaustive
+def test_windows_of_a_few_sentences_find_more(data: Path, tmp_path: Path) -> None:
+    corpus = data / "retrieval" / "scifact"
+    with built_with_windows(corpus / "corpus.jsonl", tmp_path / "index", windows=(48, 96)) as index:
+        scores = scores_of(index, claims(corpus, "test"))
+    # Measured 0.736, and 0.716 by plain RRF of words and meaning: p 0.03.
+    assert scores["best"].measures["nDCG@10"] >= 0.735
+    assert change(scores, claims(corpus, "test")).adjusted_p < 0.05
