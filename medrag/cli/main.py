@@ -11,11 +11,12 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from medrag.cli import ask, check, concepts, demo, evaluate, index, models
+from medrag.cli import align, ask, check, concepts, demo, evaluate, index, models
 from medrag.cli.output import message, prepare_streams
 from medrag.errors import MedragError, is_panic
 
 _GOES_ON = "; what is written stays whole, and the same command goes on from there"
+_RESUMES = "; training goes on from its last checkpoint with --resume"
 
 
 class Guarded(TyperGroup):
@@ -27,7 +28,8 @@ class Guarded(TyperGroup):
         except KeyboardInterrupt:
             # A question has nothing to go on from; a build and a run have.
             lasts = ctx.invoked_subcommand in ("demo", "index", "eval", "concepts")
-            message(f"interrupted{_GOES_ON if lasts else ''}")
+            trains = ctx.invoked_subcommand == "align"
+            message(f"interrupted{_GOES_ON if lasts else _RESUMES if trains else ''}")
             raise typer.Exit(130) from None
         except MedragError as error:
             if ctx.params.get("debug"):
@@ -100,6 +102,7 @@ app.add_typer(index.app, name="index")
 app.command("search")(ask.search)
 app.command("ask")(ask.ask)
 app.add_typer(evaluate.app, name="eval")
+app.add_typer(align.app, name="align")
 app.add_typer(concepts.app, name="concepts")
 app.command("models")(models.models)
 app.command("check")(check.check)

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from medrag.config.alignment import load_alignment
     from medrag.config.building import build_index
     from medrag.config.index import Index, open_index
     from medrag.config.pipelines import load_pipeline
@@ -15,11 +16,12 @@ if TYPE_CHECKING:
 _HOMES = {
     "Index": "medrag.config.index",
     "build_index": "medrag.config.building",
+    "load_alignment": "medrag.config.alignment",
     "load_pipeline": "medrag.config.pipelines",
     "open_index": "medrag.config.index",
 }
 
-__all__ = ["Index", "build_index", "load_pipeline", "open_index"]
+__all__ = ["Index", "build_index", "load_alignment", "load_pipeline", "open_index"]
 
 
 def __getattr__(name: str) -> Any:

@@ -14,12 +14,16 @@ from medrag.errors import MedragError, RecipeError
 
 _INDEX_KEYS = frozenset({"corpora", "channels"})
 _PIPELINE_KEYS = frozenset({"retrieve", "select", "answer"})
+_ALIGNMENT_KEYS = frozenset({
+    "model", "lora", "pairs", "weights", "sampling", "sft", "dpo", "grpo", "rewards", "retriever",
+})  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What a file is ("corpus", "index", "pipeline"), and what is wrong with it, if anything.
+    """What a file is, and what is wrong with it, if anything.
 
+    `what` is "corpus", "index", "pipeline", "alignment" or "unknown".
     `absent` is about this machine, not about the file: why a corpus cannot be read here.
     """
 
@@ -31,13 +35,13 @@ class Checked:
 
 def checkable() -> list[Path]:
     """List every card and recipe that medrag finds from here."""
-    shelves: tuple[lookup.Shelf, ...] = ("corpora", "indexes", "pipelines")
+    shelves: tuple[lookup.Shelf, ...] = ("corpora", "indexes", "pipelines", "pipelines/align")
     return [path for shelf in shelves for path in lookup.files(shelf)]
 
 
 def named(path: Path) -> Path:
-    """Give the file that a name means: a pipeline, an index recipe, or a card, in this order."""
-    shelves: tuple[lookup.Shelf, ...] = ("pipelines", "indexes", "corpora")
+    """Give the file that a name means: a pipeline, an index, a card, or an alignment recipe."""
+    shelves: tuple[lookup.Shelf, ...] = ("pipelines", "indexes", "corpora", "pipelines/align")
     for shelf in shelves if not path.suffix and not path.exists() else ():
         if str(path) in lookup.names(shelf):
             return lookup.found(shelf, str(path))
@@ -63,6 +67,8 @@ def kind_of(spec: Mapping[str, Any], path: Path) -> str:
     shelf = {"corpora": "corpus", "indexes": "index", "pipelines": "pipeline"}.get(path.parent.name)
     if shelf is not None:
         return shelf
+    if path.parent.parts[-2:] == ("pipelines", "align") or _ALIGNMENT_KEYS & set(spec):
+        return "alignment"
     if _PIPELINE_KEYS & set(spec):
         return "pipeline"
     return "index" if _INDEX_KEYS & set(spec) else "corpus"
@@ -87,7 +93,15 @@ def _check_index(spec: Mapping[str, Any], path: Path) -> None:
     planned_index(spec, path, check_roots=False)
 
 
+def _check_alignment(spec: Mapping[str, Any], path: Path) -> None:
+    # What trains is imported for recipes of training alone.
+    from medrag.config.alignment import planned_alignment
+
+    planned_alignment(spec, path)
+
+
 _CHECKS: Mapping[str, Callable[[Mapping[str, Any], Path], object]] = {
+    "alignment": _check_alignment,
     "corpus": _check_card,
     "index": _check_index,
     "pipeline": planned_pipeline,

@@ -1,14 +1,20 @@
 """Find the file that a name means: a path, a folder of one's own, or a copy shipped with medrag."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
 from medrag.config.place import unknown
 from medrag.errors import RecipeError
 
-Shelf = Literal["corpora", "indexes", "pipelines"]
+Shelf = Literal["corpora", "indexes", "pipelines", "pipelines/align"]
 
+_CALLED: Mapping[Shelf, str] = {
+    "corpora": "corpus card",
+    "indexes": "index recipe",
+    "pipelines": "pipeline",
+    "pipelines/align": "alignment recipe",
+}
 _PACKAGE = Path(__file__).resolve().parent.parent
 
 
@@ -32,9 +38,8 @@ def found(shelf: Shelf, name: str | Path, *, folder: Path | None = None) -> Path
     for place in places(shelf, folder):
         if Path(name).name == str(name) and _is_file(place / f"{name}.yaml"):
             return place / f"{name}.yaml"
-    what = {"corpora": "corpus card", "indexes": "index recipe", "pipelines": "pipeline"}[shelf]
     raise RecipeError(
-        f"{unknown(what, str(name), names(shelf, folder))} (also: a path to a YAML file)"
+        f"{unknown(_CALLED[shelf], str(name), names(shelf, folder))} (also: a path to a YAML file)"
     )
 
 

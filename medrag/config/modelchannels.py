@@ -42,7 +42,7 @@ def model_channel(name: str, model: str) -> dict[str, Any]:
 def _of_folder(name: str, folder: Path) -> dict[str, Any]:
     kind = folder_kind(folder)
     # A folder is kept absolute, so that the index opens from anywhere on this machine.
-    options = {"model": str(folder.absolute())}
+    options = {"folder" if kind == "projected" else "model": str(folder.absolute())}
     if is_multi_vector(folder) and not reads_pictures(folder):
         options["reads"] = "texts"
     return _channel(name, kind, options)
@@ -81,7 +81,7 @@ def _channel(name: str, kind: str, options: Mapping[str, Any]) -> dict[str, Any]
     encoder = {"kind": kind, **options}
     if kind == "sparse":
         return {"kind": "sparse", "encoder": encoder}
-    if kind == "clip" and name in ("text", "image_text"):
+    if kind in ("clip", "projected") and name in ("text", "image_text"):
         encoder["passages"] = "text"
-    pictures = kind == "image" or (kind == "clip" and name != "text")
+    pictures = kind == "image" or (kind in ("clip", "projected") and name != "text")
     return {"kind": "dense", "encoder": encoder, "side": "image" if pictures else "text"}

@@ -39,6 +39,7 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "image": "medrag.encoding.image:ImageEncoder",
         "medcpt": "medrag.encoding.medcpt:MedCptEncoder",
         "page": "medrag.encoding.page:PageEncoder",
+        "projected": "medrag.encoding.projected:ProjectedEncoder",
         "remote": "medrag.encoding.remote:RemoteEncoder",
         "sentence": "medrag.encoding.sentence:SentenceEncoder",
         "sparse": "medrag.encoding.sparse:SparseTextEncoder",
@@ -119,6 +120,14 @@ TABLES: Mapping[str, Mapping[str, str]] = {
         "endpoint": "medrag.tools.endpoint:EndpointTool",
         "florence2": "medrag.tools.grounder:FlorenceGrounder",
         "mark": "medrag.tools.mark:MarkTool",
+    },
+    "reward": {
+        "answer": "medrag.alignment.rewards:AnswerReward",
+        "citations": "medrag.alignment.rewards:CitationReward",
+        "format": "medrag.alignment.rewards:FormatReward",
+        "router": "medrag.alignment.rewards:RouterReward",
+        "rules": "medrag.alignment.rewards:RuleReward",
+        "text": "medrag.alignment.rewards:TextReward",
     },
     "verifier": {
         "entailment": "medrag.verification.entailment:EntailmentVerifier",

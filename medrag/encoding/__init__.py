@@ -11,6 +11,7 @@ Pictures:
     page        pages as pictures, a vector for each patch, and where on the page words are found
     volume      scans and clips, by the encoder of their slices; merlin prepares a scan for Merlin
     descriptor  pictures without any weights
+    projected   pictures under a trained head, in the space of an encoder of texts
 
 Elsewhere:
     remote      a server with an address for embeddings

@@ -8,6 +8,8 @@ from medrag.encoding.presets import EncoderKind
 
 # What open_clip saves beside weights.
 OPEN_CLIP_CONFIG = "open_clip_config.json"
+# What an encoder of pictures under a trained head says of itself.
+PROJECTED = "projected.json"
 # How pictures are prepared; a folder without them is of a model that reads texts alone.
 PROCESSORS = ("preprocessor_config.json", "processor_config.json")
 # Classes of transformers for pages, by the model type of config.json, without "ForRetrieval".
@@ -37,6 +39,8 @@ def folder_kind(folder: Path) -> EncoderKind:
     Raises:
         RecipeError: if a configuration is not a JSON object.
     """
+    if (folder / PROJECTED).is_file():
+        return "projected"
     if is_multi_vector(folder):
         return "page"
     told = str(configuration(folder / "config.json").get("model_type"))

@@ -24,8 +24,9 @@ from medrag.errors import RecipeError
 from medrag.protocols import Side
 
 EncoderKind = Literal[
-    "clip", "image", "sentence", "medcpt", "sparse", "page", "volume", "remote", "descriptor"
-]
+    "clip", "image", "sentence", "medcpt", "sparse", "page", "volume", "remote", "descriptor",
+    "projected",
+]  # fmt: skip
 Loads = Literal[
     "transformers", "open_clip", "sentence-transformers", "remote code", "package", "built in"
 ]

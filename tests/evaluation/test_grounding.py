@@ -236,7 +236,7 @@ def test_every_value_is_named_and_finite() -> None:
 
 
 @pytest.mark.slow
-def test_ten_thousand_answers_cost_an_eighth_of_their_overlap_by_rouge() -> None:
+def test_ten_thousand_answers_cost_a_tenth_of_their_overlap_by_rouge() -> None:
     answers = many_answers(10_000)
     item = replace(ITEM, gold_passages=("1",))
     begun = time.process_time()
@@ -250,7 +250,7 @@ def test_ten_thousand_answers_cost_an_eighth_of_their_overlap_by_rouge() -> None
         for claim, hit in itertools.product(each.claims, each.selection.kept):
             peer.score(hit.passage.text, claim.text)
     theirs = (time.process_time() - begun) / 100
-    assert ours < theirs / 8
+    assert ours < theirs / 10
 
 
 def many_answers(n: int) -> list[Answer]:

@@ -1,0 +1,1 @@
+"""What writes the phantoms, and the tiny model that reads them."""
