@@ -4,7 +4,7 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 
-from medrag.alignment.comparing import BASE, AlignmentComparison, Beside
+from medrag.alignment.comparing import BASE, AlignmentComparison, Beside, Claim
 from medrag.evaluation.scores import Estimate
 from medrag.reporting.alignment.beside import p_shown, relative, signed
 from medrag.reporting.alignment.claims import sentence
@@ -32,7 +32,10 @@ def alignment_tables(found: AlignmentComparison) -> str:
     held = [each for each in found.comparisons if each.a != BASE]
     lines += [*_differences(held), ""] if held else []
     lines += [_plain(found.claims_note), ""]
-    lines += [f"- {_plain(sentence(each))}" for each in found.claims]
+    lines += [line for each in found.claims for line in _claim(each)]
+    if found.losses:
+        lines += ["", "Worse than the SFT control:", ""]
+        lines += [line for each in found.losses for line in _claim(each)]
     lines += [
         "",
         f"{_counts(found)} In brackets, 95% intervals over clusters of items and seeds.",
@@ -40,6 +43,12 @@ def alignment_tables(found: AlignmentComparison) -> str:
     ]
     lines += [f"- {_plain(each)}" for each in found.problems]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _claim(claim: Claim) -> Iterator[str]:
+    """Say a claim, and below it what speaks against it."""
+    yield f"- {_plain(sentence(claim))}"
+    yield from (f"  - {_plain(caveat)}" for caveat in claim.caveats)
 
 
 def _measures(found: AlignmentComparison) -> Iterator[str]:

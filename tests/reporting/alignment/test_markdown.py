@@ -33,6 +33,15 @@ def test_notes_claims_and_problems_are_told(found: AlignmentComparison) -> None:
     assert "fewer than 3 seeds" in written
 
 
+def test_what_speaks_against_a_claim_stands_below_it(found: AlignmentComparison) -> None:
+    [first, *_] = found.claims
+    doubted = replace(first, caveats=("the control 'text-only' is not shown to do worse",))
+    lines = alignment_tables(replace(found, claims=(doubted,), losses=(first,))).splitlines()
+    place = lines.index("  - the control 'text-only' is not shown to do worse")
+    assert lines[place - 1].startswith(f"- {first.variant}: ")
+    assert "Worse than the SFT control:" in lines[place:]
+
+
 def test_names_cannot_break_a_table(found: AlignmentComparison) -> None:
     odd = tuple(replace(each, name=f"a|b\n{each.name}") for each in found.variants)
     head = next(
