@@ -265,3 +265,11 @@ def test_a_number_survives_however_yaml_writes_it(rate: float) -> None:
     from medrag.alignment.training.settings import TrainingSettings
 
     assert settings(TrainingSettings, spec, Place("r")).learning_rate == rate
+
+
+def test_an_alignment_recipe_may_be_named_with_its_folder() -> None:
+    from medrag.config.checking import named
+
+    found = named(Path("align/mmed_rag"))
+    assert found.is_file()
+    assert found.parts[-3:] == ("pipelines", "align", "mmed_rag.yaml")

@@ -191,3 +191,16 @@ def test_a_build_without_channels_leaves_the_encoder_that_the_index_has(tmp_path
     with build_index(index, sources=[source]) as again:
         hits = again.search(image=source)
     assert [round(hit.score, 3) for hit in hits] == [1.0]
+
+
+def test_paths_of_an_encoder_said_in_full_are_of_the_current_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine").mkdir()
+    monkeypatch.chdir(tmp_path)
+    projected = spec("image={kind: projected, folder: tuned/figs}")["encoder"]
+    assert projected == {"kind": "projected", "folder": str(tmp_path / "tuned" / "figs")}
+    own = spec("texts={kind: sentence, model: mine}")["encoder"]
+    assert own == {"kind": "sentence", "model": str(tmp_path / "mine")}
+    other = spec("texts={kind: sentence, model: someone/else}")["encoder"]
+    assert other == {"kind": "sentence", "model": "someone/else"}

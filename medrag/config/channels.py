@@ -2,13 +2,16 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args
 
 from medrag.build import SourceFile
+from medrag.config.components import keywords
 from medrag.config.modelchannels import model_channel
-from medrag.config.place import unknown
+from medrag.config.place import Place, unknown
 from medrag.config.reading import parse_mapping
 from medrag.config.references import names_pictures
+from medrag.config.tables import constructor, kinds
 from medrag.errors import RecipeError
 
 _WEIGHTLESS: Mapping[str, Mapping[str, Any]] = {
@@ -42,7 +45,8 @@ def channel_specs(channels: Mapping[str, Any] | Sequence[str]) -> dict[str, Any]
     Args:
         channels: "lexical", "image", "graph", or "NAME=MODEL" with a preset (`medrag models`), a
             hub id, a folder, or an encoder as a recipe has it, such as "sentences={kind: sentence,
-            model: minilm, window: 72}"; a mapping may hold these, or whole specifications.
+            model: minilm, window: 72}", whose paths are relative to the current folder; a mapping
+            may hold these, or whole specifications.
 
     Raises:
         RecipeError: if a name is not one, or lacks its model.
@@ -109,5 +113,32 @@ def _spec(name: str, model: str | None) -> Mapping[str, Any]:
     if not _NAME.fullmatch(name):
         raise RecipeError(f"channel {name!r}: a name has small letters, digits, '_' and '-' only")
     if model.lstrip().startswith("{"):
-        return {"encoder": parse_mapping(model, file=f"--channel {name}")}
+        place = Place(f"--channel {name}")
+        return {"encoder": _from_here(parse_mapping(model, file=place.file), place)}
     return model_channel(name, model)
+
+
+def _from_here(encoder: Mapping[str, Any], place: Place) -> dict[str, Any]:
+    """Make the paths of an encoder absolute, so that its index opens from any folder."""
+    kind = encoder.get("kind")
+    if kind not in kinds("encoder"):
+        return dict(encoder)  # Refused with all else that the mapping may have wrong.
+    wanted = keywords(constructor("encoder", kind, place), frozenset())
+    paths = {
+        name
+        for name, each in wanted.items()
+        if Path in (each.annotation, *get_args(each.annotation))
+    }
+    return {
+        name: str(Path(value).expanduser().absolute())
+        if isinstance(value, str) and (name in paths or (name == "model" and _is_folder(value)))
+        else value
+        for name, value in encoder.items()
+    }
+
+
+def _is_folder(model: str) -> bool:
+    try:
+        return Path(model).expanduser().is_dir()
+    except (OSError, RuntimeError):
+        return False

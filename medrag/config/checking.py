@@ -40,11 +40,16 @@ def checkable() -> list[Path]:
 
 
 def named(path: Path) -> Path:
-    """Give the file that a name means: a pipeline, an index, a card, or an alignment recipe."""
+    """Give the file that a name means: a pipeline, an index, a card, or an alignment recipe.
+
+    The last may be named as align/NAME, too.
+    """
     shelves: tuple[lookup.Shelf, ...] = ("pipelines", "indexes", "corpora", "pipelines/align")
     for shelf in shelves if not path.suffix and not path.exists() else ():
-        if str(path) in lookup.names(shelf):
-            return lookup.found(shelf, str(path))
+        aligns = shelf == "pipelines/align" and path.parent == Path("align")
+        name = path.name if aligns else str(path)
+        if name in lookup.names(shelf):
+            return lookup.found(shelf, name)
     return path
 
 

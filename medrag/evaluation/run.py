@@ -64,8 +64,8 @@ def run_benchmark(
         BudgetSpentError: if the generator may not be asked for more. What was answered is written,
             also of the batch under way; says how many answers are left.
         EvaluationError: if the folder holds a run of something else (says what differs), an arm
-            makes no sense here, context is asked for and no item gets any, or 128 answers in a row
-            failed.
+            makes no sense here, context is asked for and no item gets any, 128 answers in a row
+            failed, or every answer of the run did.
         IndexLockedError: if another process is writing to the folder.
     """
     if batch < 1:
@@ -100,7 +100,9 @@ def run_benchmark(
         except BudgetSpentError as error:
             raise BudgetSpentError(_left(error, writer, made, items)) from error
         finish(out, {**notes, **made.notes}, memory)
-    return open_run(out)
+    run = open_run(out)
+    _check_any(run, made.names)
+    return run
 
 
 def _write_arms(
@@ -126,7 +128,10 @@ def _write_arms(
         for name, several in todo.items():
             here = [asked[one.id] for one in several if one.id in asked]
             failures.look(_answer(writer, arms, name, here))
-            _fail(writer, name, [(one, unasked[one.id]) for one in several if one.id in unasked])
+            lost = [(one, unasked[one.id]) for one in several if one.id in unasked]
+            _fail(writer, name, lost)
+            for _, reason in lost:
+                failures.count(reason)
             measure(memory, "answer")
             if progress:
                 progress.advance(_STAGE, len(several))
@@ -175,26 +180,53 @@ class _FailureCheck:
 
     n_failed: int = 0
     n_failed_in_all: int = 0
+    first: str = ""
 
     def look(self, answers: Iterable[Answer]) -> None:
         for each in answers:
-            failed = bool(each.error and not each.text)
+            failed = _failed(each)
             self.n_failed = self.n_failed + 1 if failed else 0
-            self.n_failed_in_all += failed
+            if failed:
+                self.count(str(each.error))
             if self.n_failed >= _FAILURES:
                 raise EvaluationError(
                     f"{self.n_failed} answers in a row failed, the last because: {each.error}; put "
                     "that right, and the same command goes on: what failed is tried anew"
                 )
 
+    def count(self, reason: str) -> None:
+        self.first = self.first or reason
+        self.n_failed_in_all += 1
+
     def close(self, n: int) -> None:
         """Tell how many of n answers failed, if any did."""
         if self.n_failed_in_all:
             _LOGGER.warning(
-                "%d of %d answers failed; the same command tries these anew",
+                "%d of %d answers failed, the first because: %s; the same command tries these anew",
                 self.n_failed_in_all,
                 n,
+                self.first,
             )
+
+
+def _failed(answer: Answer) -> bool:
+    return bool(answer.error and not answer.text)
+
+
+def _check_any(run: Run, arms: Sequence[str]) -> None:
+    """Refuse a run in which nothing was answered but by floors."""
+    first, n = "", 0
+    for each in run.answers():
+        if each.arm not in arms:
+            continue
+        if not _failed(each.answer):
+            return
+        first, n = first or str(each.answer.error), n + 1
+    if n:
+        raise EvaluationError(
+            f"every answer of {run.folder} failed ({n}), the first because: {first}; put that "
+            "right, and the same command tries them anew"
+        )
 
 
 def _answer(writer: Writer, arms: Arms, name: str, asked: Sequence[Asked]) -> list[Answer]:

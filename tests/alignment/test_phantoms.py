@@ -20,6 +20,7 @@ from corpora.phantoms.making.pictures import GRID, PATCH, drawn, places_of
 from corpora.phantoms.making.reader import new_processor, new_reader, save_reader
 from corpora.phantoms.making.teaching import Packed, masks_of, normalised, pack
 from corpora.phantoms.making.worlds import Asked, World, count_word, make_world
+from medrag.alignment.pairs import PreferencePair
 from medrag.config import build_index, load_pipeline
 from medrag.evaluation.benchmarks import load_benchmark
 from medrag.generation.local import LocalGenerator
@@ -27,6 +28,7 @@ from medrag.generation.local.inputs import encode
 from medrag.generation.local.loading import load
 from medrag.prompting.fitting import fit, limits_of
 from medrag.records import Passage
+from tests.benchmarks.phantoms_steps import Gate, passed, weighed
 
 PHANTOMS = Path(__file__).parents[2] / "corpora" / "phantoms"
 IMAGE = "<image> " * GRID * GRID
@@ -297,6 +299,36 @@ def told_in_a_lesson(passage: Passage, number: int) -> str:
         return lessons.fact(said[0], said[-1], marker)
     pairs = [each.split(" means ") for each in passage.text.rstrip(".").split(". ")[1:]]
     return lessons.page([(sign, disease) for sign, disease in pairs], marker)
+
+
+# --- the experiment
+
+
+@pytest.mark.parametrize(
+    ("measured", "told"),
+    [
+        (Gate(oracle=0.9, bare=1 / 6, misled=0.15), True),
+        (Gate(oracle=0.89, bare=1 / 6, misled=0.15), False),
+        # It knows without the library what only the library says.
+        (Gate(oracle=0.9, bare=0.4, misled=0.15), False),
+        # There is nothing to be cured of.
+        (Gate(oracle=0.9, bare=1 / 6, misled=0.1), False),
+    ],
+)
+def test_a_reader_is_compared_only_if_it_passes_the_gate(measured: Gate, told: bool) -> None:
+    assert passed(measured) == told
+
+
+def test_to_take_one_sign_for_another_weighs_more_than_to_say_yes_for_no() -> None:
+    said = [("ring", "bar"), ("yes", "no"), ("two", "one"), ("ring amaria", "ring cortia")]
+    pairs = [
+        PreferencePair(id=a, prompt=("?",), chosen=a, rejected=b, family="written")
+        for a, b in said
+    ]  # fmt: skip
+    sign, polar, count, disease = (pair.weight for pair in weighed(pairs))
+
+    assert polar == count < 1 < sign == disease
+    assert sign + polar + count + disease == pytest.approx(4)
 
 
 @pytest.mark.slow

@@ -3,8 +3,8 @@
 They print Markdown tables and assert results, never times. Without names, all of `SUITE` run, which
 takes about twenty minutes; each can be run by itself, with options of its own:
 `python -m tests.benchmarks.exact --rows 50000`. `memory` (a million passages), `device` (a GPU),
-`best`, `fusion`, `rerank` and `alignment_retriever` (real data), `router_grpo` and `phantoms`
-(training) run only when named.
+`best`, `fusion`, `rerank` and `alignment_retriever` (real data), `router_grpo`, `phantoms` and
+`phantoms_grpo` (training) run only when named.
 """
 
 import subprocess

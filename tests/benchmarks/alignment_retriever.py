@@ -52,7 +52,7 @@ def main() -> None:
         for name, pairs in sources(Path(folder)).items():
             vectors = encoded(pairs)
             for seed in range(seeds):
-                print(line(name, seed, validated(vectors, seed=seed)))
+                print(line(name, seed, validated(vectors, seed=seed, ridge=True)))
                 sys.stdout.flush()
 
 

@@ -75,7 +75,7 @@ def main() -> None:
         for variant in given.variants:
             run = tried(folder, trainer, test, variant, seed)
             runs.append((variant, run))
-            if variant == "sft":
+            if variant == "sft-clean":
                 told.append(gate(run))
                 print(f"gate, seed {seed}: {told[-1]}, passed: {passed(told[-1])}", flush=True)
         say(started, f"seed {seed}")
@@ -113,7 +113,7 @@ def tried(folder: Path, trainer: Trainer, test: Path, variant: str, seed: int) -
     """Train a variant and answer the world that it has not seen."""
     name = f"{variant}-{seed}"
     adapter = trainer.train(variant, folder / "tuned" / name, seed=seed)
-    arms = [*ARMS, *(["oracle_context"] if variant == "sft" else [])]
+    arms = [*ARMS, *(["oracle_context"] if variant == "sft-clean" else [])]
     return answered(test, folder / "runs" / name, arms, reader=trainer.reader, adapter=adapter)
 
 

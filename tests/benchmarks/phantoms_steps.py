@@ -144,8 +144,8 @@ class Trainer:
             return folder
         model = ModelSettings(model=str(self.reader), dtype="float32")
         lora = self.recipe.lora
-        if variant in ("sft", "sft-pairs"):
-            given = self.clean if variant == "sft" else self.pairs
+        if variant in ("sft", "sft-clean"):
+            given = self.clean if variant == "sft-clean" else self.pairs
             train_sft(model, given, folder=folder, lora=lora, training=self._sft(seed))
             return folder
         step = self.recipe.dpo
@@ -180,8 +180,8 @@ class Trainer:
 
 
 VARIANTS: Mapping[str, str] = {
-    "sft": "references of a world whose reports contradict no picture",
-    "sft-pairs": "the chosen answers of the pairs",
+    "sft-clean": "references of a world whose reports contradict no picture",
+    "sft": "the chosen answers of the pairs",
     "dpo": "RAG-PT: all pairs, unweighted",
     "text-only": "RAG-PT without the pairs whose pictures differ",
     "mmedpo": "the same pairs, weighed by how much their mistake matters",

@@ -196,7 +196,9 @@ def test_one_item_that_fails_costs_no_second_request_for_the_others(
         run = run_benchmark(load_pipeline(pipeline, index=small_index), questions, tmp_path / "run")
     failed = [each for each in run.answers() if each.answer.error]
     assert [each.item for each in failed] == ["joint"]
-    assert f"1 of {N} answers failed; the same command tries these anew" in caplog.messages
+    (told,) = (each for each in caplog.messages if f"1 of {N} answers failed" in each)
+    assert "the prompt is too long" in told
+    assert "the same command tries these anew" in told
     assert "the prompt is too long" in str(failed[0].answer.error)
     assert len(server.requests) == N
     is_down = False
@@ -240,3 +242,21 @@ def test_a_run_goes_on_with_more_to_spend_on_another_machine(
     # What replies depend on may not change.
     with pytest.raises(EvaluationError, match="another pipeline"):
         run(second, temperature=0.5)
+
+
+def test_a_run_whose_every_answer_failed_ends_badly_and_says_why(
+    serve: Serve, small_index: Index, small_questions: Path, tmp_path: Path
+) -> None:
+    from typer.testing import CliRunner
+
+    from medrag.cli.main import app
+
+    server = serve(lambda *_: (400, {}, {"error": {"message": "the prompt is too long"}}))
+    pipeline = recipe(tmp_path, server)
+    asked = command(pipeline, small_questions, small_index, tmp_path / "run", batch=32)[3:]
+    result = CliRunner().invoke(app, asked, prog_name="medrag")
+    assert result.exit_code == 1
+    told = " ".join(result.stderr.split())
+    assert f"failed ({N}), the first because:" in told
+    assert "the prompt is too long" in told
+    assert len(texts(tmp_path / "run")) == N

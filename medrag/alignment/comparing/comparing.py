@@ -36,6 +36,8 @@ from medrag.protocols import Progress
 from medrag.records import Item
 
 _MOST_GROUPS = 12
+# Below it a standard error of shares is of rounding alone.
+_NO_SPREAD = 1e-12
 _WANTED = (CONTEXT, BARE, *EMPTY)
 
 
@@ -141,7 +143,8 @@ def _beside(
         n_broken=float(np.nansum(before * (1 - after))),
         fixed=_where((before < 0.5) & (after > 0.5), items),
         broken=_where((before > 0.5) & (after < 0.5), items),
-        detectable=detectable_mean_difference(error),
+        # Where all resamples agree, none tells how far another sample would lie.
+        detectable=detectable_mean_difference(error) if error > _NO_SPREAD else float("nan"),
     )
 
 

@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 from medrag.alignment.comparing.records import Variant
 from medrag.evaluation.runs import Run
 from medrag.evaluation.scorers import ScoringProtocol
-from medrag.evaluation.scores import CONTEXT, STATES
+from medrag.evaluation.scores import CONTEXT
 from medrag.evaluation.scoring.columns import Columns, gather
-from medrag.evaluation.scoring.diagnostics import is_right
+from medrag.evaluation.scoring.diagnostics import answered_alike, is_right
 from medrag.protocols import Progress
 from medrag.records import Item
 
@@ -115,25 +115,12 @@ def _values(arms: Mapping[str, Columns], items: Sequence[Item]) -> Iterator[tupl
         yield "interference", np.where(was == 1, 1 - now, np.nan)
         yield "rescue", np.where(was == 0, now, np.nan)
     pictured = np.array([bool(item.question.images) for item in items], dtype=bool)
-    for name in EMPTY if context is not None else ():
+    for name in EMPTY:
         if context is not None and name in arms:
-            relied = _answered_alike(context, arms[name], items)
+            relied = answered_alike(context, arms[name], items)
             yield f"over_reliance ({name})", np.where(pictured, relied, np.nan)
     for name in _BLIND:
         if name in arms:
             yield f"image_blind ({name})", np.where(pictured, is_right(arms[name]), np.nan)
     if context is not None and "copied_references" in context.values:
         yield "copied_references", context.values["copied_references"]
-
-
-def _answered_alike(one: Columns, other: Columns, items: Sequence[Item]) -> Floats:
-    """Give 1 where two arms read the same, 0 where not, nan where either has no answer."""
-    answered = STATES.index("answered")
-    both = (one.states == answered) & (other.states == answered)
-    alike = [
-        one.digests[place] == other.digests[place]
-        if item.kind in ("text", "report")
-        else one.parsed[place] == other.parsed[place]
-        for place, item in enumerate(items)
-    ]
-    return np.where(both, np.array(alike, dtype=np.float64), np.nan)

@@ -61,7 +61,7 @@ class Beside:
         n_broken: the reverse.
         fixed, broken: ids of those where this holds of most seeds of both.
         detectable: the smallest difference in accuracy with context that would be found in 8 of 10
-            cases at level 0.05; nan where it cannot be told.
+            cases at level 0.05; nan where it cannot be told, as where no item changed.
     """
 
     a: str

@@ -7,19 +7,15 @@ stands; TRL then tokenises it, and gives the processor the pictures, as inferenc
 
 import copy
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from medrag.alignment.rewards import Example
-from medrag.errors import InputFileError, RecipeError
+from medrag.errors import RecipeError
 from medrag.extras import require
+from medrag.generation.local import inputs
 from medrag.generation.local.loading import Loaded
-from medrag.generation.local.messages import conversation
-from medrag.generation.local.pixels import THINNEST, bounds, by_patches, squared, within
-from medrag.generation.pictures import images_of, pixel_caps
-from medrag.images import read_image
-from medrag.images.given import resized
-from medrag.records import ImageRef, Prompt
+from medrag.generation.local.pixels import bounds
+from medrag.generation.pictures import images_of
 
 # Rows whose pictures are held in memory at a time.
 _HELD = 64
@@ -73,12 +69,14 @@ class PolicyRows:
 
     def _row(self, place: int) -> dict[str, Any]:
         prompt = self.examples[place].prompt
-        text, pictures = policy_text(self.loaded, prompt), policy_pictures(self.loaded, prompt)
+        text, given = inputs.prompt_text(self.loaded, prompt), inputs.pictures(self.loaded, prompt)
         if not self.loaded.template.placeholder and self.loaded.template.asks == "plain":
             return {"prompt": text, "place": place}
         # TRL makes parts of words for a model of pictures; one of texts takes them as they are.
         content: Any = text
-        if pictures:
+        if given:
+            library = require("PIL.Image")
+            pictures = [library.fromarray(each.pixels) for each in given]
             shown = [{"type": "image", "image": each} for each in pictures]
             content = [*shown, {"type": "text", "text": text}]
         return {"prompt": [{"role": "user", "content": content}], "place": place}
@@ -98,26 +96,6 @@ def policy_processor(loaded: Loaded) -> Any:
     return processor
 
 
-def policy_text(loaded: Loaded, prompt: Prompt) -> str:
-    """Write a prompt as inference does, up to where the reply begins."""
-    suffix = loaded.preset.suffix if loaded.preset is not None else ""
-    return conversation(loaded.processor, loaded.template, prompt, suffix=suffix)
-
-
-def policy_pictures(loaded: Loaded, prompt: Prompt) -> list[Any]:
-    """Give the pictures of a prompt, as PIL has them, of the size at which inference shows them."""
-    library = require("PIL.Image")
-    caps = pixel_caps(prompt, loaded.max_pixels)
-    found = []
-    for image, cap in zip(images_of(prompt), caps, strict=True):
-        pixels = read_image(image)
-        if loaded.preset is not None and loaded.preset.square:
-            pixels = squared(pixels, loaded.processor.image_processor)
-        height, width = _size(loaded, image, pixels.shape, cap)
-        found.append(library.fromarray(resized(pixels, (height, width))))
-    return found
-
-
 def _check_seen(loaded: Loaded, example: Example) -> None:
     n = len(images_of(example.prompt))
     if n and not loaded.template.placeholder:
@@ -125,21 +103,3 @@ def _check_seen(loaded: Loaded, example: Example) -> None:
             f"{loaded.name} reads no pictures, and the prompt of {example.id} shows {n}; name a "
             "model of pictures and texts, or prompts that tell them in words"
         )
-
-
-def _size(
-    loaded: Loaded, image: ImageRef, size: tuple[int, ...], cap: int | None
-) -> tuple[int, int]:
-    height, width = size[:2]
-    images = loaded.processor.image_processor
-    if not by_patches(images):
-        return within(images, (height, width), cap)
-    if max(height, width) > THINNEST * min(height, width):
-        raise InputFileError(
-            Path(image.path),
-            f"the picture is {width} x {height} pixels, and the model takes at most "
-            f"{THINNEST} times as long as wide; crop it",
-        )
-    if cap is None or cap == loaded.max_pixels:
-        return height, width
-    return within(images, (height, width), max(cap, loaded.min_pixels or 0))

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from medrag.alignment.grpo.prompts import policy_text
 from medrag.alignment.rewards import Example, Reward, WeightedRewards
 from medrag.errors import MedragError
+from medrag.generation.local.inputs import prompt_text
 from medrag.generation.local.loading import Loaded
 from medrag.generation.local.replies import special_tokens
 
@@ -50,7 +50,7 @@ class ReplyReader:
 
     def _begun(self, place: int) -> str:
         if place not in self._beginnings:
-            prompt = policy_text(self.loaded, self.examples[place].prompt)
+            prompt = prompt_text(self.loaded, self.examples[place].prompt)
             thinks = prompt.rstrip().lower().endswith(self.opening.lower())
             self._beginnings[place] = self.opening if thinks else ""
         return self._beginnings[place]

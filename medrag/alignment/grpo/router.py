@@ -194,9 +194,8 @@ def _rows(path: Path, lines: Sequence[str]) -> Iterator[RouterRow]:
         try:
             yield _row(path.parent, json.loads(line))
         except _BROKEN as error:
-            raise InputFileError(
-                path, f"no row of a router: {error}", place=f"line {number}"
-            ) from (error)
+            problem = f"no row of a router: {error}"
+            raise InputFileError(path, problem, place=f"line {number}") from error
 
 
 def _row(folder: Path, held: Any) -> RouterRow:
@@ -213,13 +212,14 @@ def _row(folder: Path, held: Any) -> RouterRow:
         _text(held.get("id", "")),
         tuple(_text(each) for each in _list(held, "options")),
     )
-    queries = tuple(
-        RoutedQuery(_text(each["text"]), None if each.get("partition") is None
-                    else _text(each["partition"]))
-        for each in _list(held, "queries")
-    )  # fmt: skip
+    queries = tuple(map(_query, _list(held, "queries")))
     path = _path(held["path"]) if "path" in held else _path_of_queries(queries)
     return RouterRow(question, path, queries, _text(held.get("thought", "")))
+
+
+def _query(held: Any) -> RoutedQuery:
+    text, partition = _text(held["text"]), held.get("partition")
+    return RoutedQuery(text, None if partition is None else _text(partition))
 
 
 def _path(held: Any) -> DecisionPath:
@@ -227,8 +227,10 @@ def _path(held: Any) -> DecisionPath:
     classifier, partition = held.get("classifier", False), held.get("partition")
     if not isinstance(rag, bool) or not isinstance(classifier, bool) or not isinstance(count, int):
         raise ValueError(f"rag and classifier must be true or false, and a count a number: {held}")
-    consistent = (count > 0) == rag and (partition is not None) == classifier <= rag
-    if not consistent or (partition is not None and not isinstance(partition, str)):
+    if partition is not None:
+        _text(partition)
+    searches = (count > 0) == rag and (rag or not classifier)
+    if not searches or (partition is not None) != classifier:
         raise ValueError(f"the path contradicts itself: {held}")
     return DecisionPath(rag, count, classifier, partition)
 

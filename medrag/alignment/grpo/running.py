@@ -2,12 +2,13 @@
 
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from medrag.alignment.grpo.prompts import PolicyRows
-from medrag.alignment.grpo.saving import CHECKPOINTS, begin, finished, save_policy, told_of
+from medrag.alignment.grpo.saving import save_policy, told_of
 from medrag.alignment.grpo.settings import GrpoSettings, check_grpo, check_sizes
 from medrag.alignment.grpo.trainer import Say, check_finite, make_policy_trainer
 from medrag.alignment.rewards import Example, WeightedRewards
@@ -18,6 +19,7 @@ from medrag.alignment.training import (
     TrainingSettings,
 )
 from medrag.alignment.training.checkpoints import last_whole
+from medrag.alignment.training.folders import CHECKPOINTS, Losses, begin, finished
 from medrag.alignment.training.settings import check_lora, check_training
 from medrag.alignment.training.surroundings import contained
 from medrag.alignment.training.tuning import computed_in, load_to_tune
@@ -68,12 +70,7 @@ def train_grpo(
     """
     start = time.monotonic()
     grpo, training = grpo or GrpoSettings(), training or TrainingSettings()
-    check_training(training)
-    check_grpo(grpo)
-    if lora is not None:
-        check_lora(lora)
-    _check_examples(examples)
-    _check_reference(model, grpo, lora)
+    _check(model, examples, grpo, lora, training)
     cpu = chosen_device(model.device) == "cpu"
     per_step = training.batch * training.accumulation * _n_devices(cpu=cpu)
     check_sizes(grpo, per_step=per_step, save_every=training.save_every)
@@ -93,18 +90,42 @@ def train_grpo(
             cpu=cpu,
             say=say,
         )
-        begin(folder, told)
-        kept = last_whole(folder / CHECKPOINTS) if resume else None
-        trainer.train(resume_from_checkpoint=str(kept) if kept else None)
-        check_finite(trainer.model, int(trainer.state.global_step))
-        losses = tuple(
-            (int(each["step"]), float(each["loss"]))
-            for each in trainer.state.log_history
-            if "loss" in each
-        )
+        losses = _trained(trainer, folder, told, resume=resume)
         save_policy(trainer, loaded, folder, told, settings=model, losses=losses)
     n_steps, seconds = int(trainer.state.global_step), time.monotonic() - start
     return TrainingResult(folder, losses, n_steps, len(examples), seconds)
+
+
+def _check(
+    model: ModelSettings,
+    examples: Sequence[Example],
+    grpo: GrpoSettings,
+    lora: LoraSettings | None,
+    training: TrainingSettings,
+) -> None:
+    check_training(training)
+    check_grpo(grpo)
+    if lora is not None:
+        check_lora(lora)
+    _check_examples(examples)
+    _check_reference(model, grpo, lora)
+
+
+def _trained(trainer: Any, folder: Path, told: Mapping[str, Any], *, resume: bool) -> Losses:
+    """Train, from the last whole checkpoint where that is asked for; give what was told of it."""
+    # The others must have looked into the folder before something is there.
+    trainer.accelerator.wait_for_everyone()
+    if trainer.is_world_process_zero():
+        begin(folder, told)
+    trainer.accelerator.wait_for_everyone()
+    kept = last_whole(folder / CHECKPOINTS) if resume else None
+    trainer.train(resume_from_checkpoint=str(kept) if kept else None)
+    check_finite(trainer.model, int(trainer.state.global_step))
+    return tuple(
+        (int(each["step"]), float(each["loss"]))
+        for each in trainer.state.log_history
+        if "loss" in each
+    )
 
 
 def _check_examples(examples: Sequence[Example]) -> None:

@@ -14,7 +14,7 @@ from medrag.alignment.grpo.prompts import PolicyRows, policy_processor
 from medrag.alignment.grpo.replies import ReplyReader, reward_functions
 from medrag.alignment.grpo.settings import GrpoSettings
 from medrag.alignment.rewards import WeightedRewards
-from medrag.alignment.training.arguments import optimiser
+from medrag.alignment.training.arguments import SCHEDULES, optimiser
 from medrag.alignment.training.checkpoints import drop_cut_short, last_whole, vouch
 from medrag.alignment.training.settings import TrainingSettings
 from medrag.checkpoints.batching import out_of_memory
@@ -40,8 +40,6 @@ _SHOWN = (
 )  # fmt: skip
 # How torch refuses to draw.
 _NO_PROBABILITY = "probability tensor contains"
-# By the name of "constant" transformers has one without a warm-up.
-_SCHEDULES = {"cosine": "cosine", "linear": "linear", "constant": "constant_with_warmup"}
 _TOLD = ("loss", "reward", "kl", "entropy")
 
 
@@ -324,7 +322,7 @@ def _arguments(
         gradient_accumulation_steps=training.accumulation,
         shuffle_dataset=False,
         learning_rate=training.learning_rate,
-        lr_scheduler_type=_SCHEDULES[training.schedule],
+        lr_scheduler_type=SCHEDULES[training.schedule],
         warmup_steps=training.warmup,
         max_grad_norm=training.max_grad_norm,
         gradient_checkpointing=training.gradient_checkpointing,

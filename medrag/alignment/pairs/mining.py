@@ -2,7 +2,7 @@
 
 import random
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, get_args
 
@@ -102,21 +102,14 @@ def mine_pairs(
     _check_needs(families, sides)
     found = verdicts(sides, protocol, threshold=threshold, unparsed_is_wrong=unparsed == "wrong")
     items = next(iter(sides.values())).run.items
-    chances = [
-        _Chance(item, family, possible=possible)
-        for item in items.values()
-        for family, possible in _families_of(item, families, found)
-    ]
-    left_out = Counter(
-        f"{each.family}: {_why_unknown(each, found)}" for each in chances if each.possible
-    )
-    sure = [each for each in chances if not each.possible]
-    pairs = _made(sure, sides, Rules(chosen, noise, resolve), left_out)
-    kept = _kept(pairs, limit, balance=balance, seed=seed)
+    left_out: Counter[str] = Counter()
+    sure = _sure(items.values(), families, found, left_out)
+    every = _made(sure, sides, Rules(chosen, noise, resolve), left_out)
+    kept = _kept(every, limit, balance=balance, seed=seed)
+    pairs = [pair for pair in every if pair.id in kept]
     left_out.update(
-        f"{each.family}: more than were asked for" for each in pairs if each.id not in kept
+        f"{each.family}: more than were asked for" for each in every if each.id not in kept
     )
-    pairs = [pair for pair in pairs if pair.id in kept]
     return Mined(
         tuple(pairs),
         {family: sum(pair.family == family for pair in pairs) for family in families},
@@ -126,11 +119,10 @@ def mine_pairs(
 
 
 class _Chance(NamedTuple):
-    """An item that gives a family of pairs, or would if more were known of it."""
+    """An item that gives a family of pairs."""
 
     item: Item
     family: Family
-    possible: bool
 
 
 def _check(
@@ -165,22 +157,30 @@ def _check_needs(families: Sequence[Family], sides: Sides) -> None:
                 )
 
 
-def _families_of(
-    item: Item, families: Sequence[Family], found: Mapping[Which, Verdicts]
-) -> Iterator[tuple[Family, bool]]:
-    """Give the families of an item, and whether it only might be of them."""
-    choice = choice_of(outcome_of(item.id, found))
-    for family in families:
-        if family in choice.possible:
-            yield family, family not in choice.sure
+def _sure(
+    items: Iterable[Item],
+    families: Sequence[Family],
+    found: Mapping[Which, Verdicts],
+    left_out: Counter[str],
+) -> list[_Chance]:
+    """Give the families of items, and count those that would be theirs if more were known."""
+    sure = []
+    for item in items:
+        choice = choice_of(outcome_of(item.id, found))
+        for family in families:
+            if family in choice.sure:
+                sure.append(_Chance(item, family))
+            elif family in choice.possible:
+                left_out[f"{family}: {_why_unknown(item, family, found)}"] += 1
+    return sure
 
 
-def _why_unknown(chance: _Chance, found: Mapping[Which, Verdicts]) -> str:
+def _why_unknown(item: Item, family: Family, found: Mapping[Which, Verdicts]) -> str:
     """Say which answer is neither right nor wrong, and why: "no_context unparsed"."""
     return next(
-        f"{ARM_OF[which]} {found[which].unknown[chance.item.id]}"
-        for which in NEEDS[chance.family]
-        if chance.item.id in found[which].unknown
+        f"{ARM_OF[which]} {found[which].unknown[item.id]}"
+        for which in NEEDS[family]
+        if item.id in found[which].unknown
     )
 
 
@@ -192,7 +192,7 @@ def _made(
     manifest = next(iter(sides.values())).run.manifest["benchmark"]
     benchmark = f"{manifest['name']}/{manifest['split']}"
     pairs = []
-    for item, family, _ in chances:
+    for item, family in chances:
         pair = made(family, item, given[item.id], rules, benchmark=benchmark)
         if isinstance(pair, Unfit):
             left_out[f"{family}: {pair.reason}"] += 1

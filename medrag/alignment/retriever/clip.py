@@ -18,7 +18,7 @@ from medrag.alignment.retriever.recall import cosines
 from medrag.alignment.retriever.relations import Codes, Relations, masks, part
 from medrag.alignment.retriever.schedule import batches, n_batches, rate_at
 from medrag.alignment.retriever.settings import RetrieverSettings
-from medrag.alignment.retriever.stopping import Best, Found, found_of, told
+from medrag.alignment.retriever.stopping import Best, Found, Trained, found_of, told
 from medrag.alignment.retriever.towers import TrainedTowers
 from medrag.encoding.pictures import DPI
 from medrag.encoding.rows import Rows, unit
@@ -43,15 +43,6 @@ class PicturedTexts:
     known: Relations
 
 
-@dataclass(frozen=True, slots=True)
-class TrainedClip:
-    """How towers were trained; `losses` are (step, mean loss of the epoch that ended there)."""
-
-    losses: tuple[tuple[int, float], ...]
-    recalls: tuple[float, ...]
-    best_epoch: int
-
-
 def train_towers(
     towers: TrainedTowers,
     pairs: PicturedTexts,
@@ -62,7 +53,7 @@ def train_towers(
     rate: float,
     layers: int | None = None,
     say: Say | None = None,
-) -> TrainedClip:
+) -> Trained:
     """Train towers in place, and leave them as they were after their best epoch.
 
     Of a text that is longer than the model reads, one of its parts is drawn at each step, so that
@@ -90,7 +81,7 @@ def train_towers(
         if epoch - best.epoch >= settings.patience:
             break
     towers.module.load_state_dict(best.kept)
-    return TrainedClip(tuple(losses), best.recalls, best.epoch)
+    return Trained(tuple(losses), best.recalls, best.epoch)
 
 
 def text_parts(towers: TrainedTowers, texts: Sequence[str]) -> list[list[str]]:
@@ -135,9 +126,7 @@ class _Run:
         self.settings = settings
         self.rate = rate
         self.rng = np.random.default_rng(settings.seed)
-        self.parts = in_parts(
-            [" ".join(t.split()) for t in pairs.texts], towers.count, towers.limit
-        )
+        self.parts = text_parts(towers, pairs.texts)
         self.planned = settings.epochs * n_batches(len(training), settings.batch)
         self.n_steps = 0
         self.wrong: Codes | None = None

@@ -1,10 +1,12 @@
 """Pairs from files and from the passages of an index."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from medrag.alignment.pairs.files import is_file
 from medrag.alignment.retriever.pair import RetrieverPair, Side, Triple
 from medrag.encoding.text.texts import joined, passage_text
 from medrag.errors import InputFileError
@@ -52,9 +54,8 @@ def read_retriever_pairs(
         except (TypeError, ValueError) as error:
             raise InputFileError(path, str(error), place=f"row {number}") from error
     names = [pair.id for pair in pairs]
-    if len(set(names)) < len(names):
-        twice = next(name for place, name in enumerate(names) if name in names[:place])
-        raise InputFileError(path, f"the id {twice!r} stands twice; give each row its own")
+    if twice := [name for name, n in Counter(names).items() if n > 1]:
+        raise InputFileError(path, f"the id {twice[0]!r} stands twice; give each row its own")
     return pairs
 
 
@@ -96,12 +97,13 @@ def _group(passage: Passage) -> str | None:
 
 def _rows(path: Path) -> list[Any]:
     try:
-        content = path.read_text(encoding="utf-8")
+        content = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise InputFileError(path, f"cannot be read ({error})") from error
     if content.lstrip().startswith("["):
         return list(_json(path, content, None))
-    lines = content.splitlines()
+    # No other ends of lines: some are legal inside a text of JSON.
+    lines = content.split("\n")
     return [_json(path, line, f"line {n}") for n, line in enumerate(lines, 1) if line.strip()]
 
 
@@ -167,7 +169,7 @@ def _image(value: Any, name: str, root: Path) -> ImageRef:
     if not isinstance(path, str) or not path or not (page is None or isinstance(page, int)):
         raise ValueError(f"{name} must be a path, or a path and a page, got {value!r}")
     ref = ImageRef(str(root / path), page=page)
-    if not Path(ref.path).is_file():
+    if not is_file(Path(ref.path)):
         raise ValueError(f"the picture {ref.path} does not exist; say where pictures lie (images)")
     return ref
 

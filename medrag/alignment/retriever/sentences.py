@@ -16,7 +16,7 @@ from medrag.alignment.retriever.negatives import hardest
 from medrag.alignment.retriever.pair import Side
 from medrag.alignment.retriever.relations import Codes, Relations, part
 from medrag.alignment.retriever.settings import RetrieverSettings
-from medrag.alignment.retriever.stopping import Best, Found, found_of, told
+from medrag.alignment.retriever.stopping import Best, Found, Trained, found_of, told
 from medrag.checkpoints.files import configuration
 from medrag.encoding.pictures import DPI
 from medrag.encoding.text.sentence_transformers import Task, load, prompt_of
@@ -66,15 +66,6 @@ class AskedPassages:
     known: Relations
 
 
-@dataclass(frozen=True, slots=True)
-class TrainedSentences:
-    """How a model was trained; `losses` are (step, mean loss of the epoch that ended there)."""
-
-    losses: tuple[tuple[int, float], ...]
-    recalls: tuple[float, ...]
-    best_epoch: int
-
-
 def loaded(kind: Kind, folder: Path, device: str | None) -> Any:
     """Load a model for training, in float32.
 
@@ -103,7 +94,7 @@ def train_sentences(
     settings: RetrieverSettings,
     rate: float,
     say: Say | None = None,
-) -> TrainedSentences:
+) -> Trained:
     """Train a model in place, and leave it as it was after its best epoch.
 
     The loss tells each query's passage from those of the batch, and from hard negatives that are
@@ -148,7 +139,7 @@ def train_sentences(
             trainer.train()
     model.load_state_dict(best.kept)
     model.eval()
-    return TrainedSentences(tuple(losses), best.recalls, best.epoch)
+    return Trained(tuple(losses), best.recalls, best.epoch)
 
 
 def query_scores(model: Any, queries: Sequence[str], passages: Sequence[Side]) -> Scores:

@@ -1,6 +1,7 @@
 """When training ends: after pairs of other clusters have not been found better for a while."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -36,6 +37,21 @@ def found_of(scores: NDArray[np.float32], known: Relations, k: int) -> Found:
     depth = min(k, max(1, len(np.unique(known.passages)) // _DEPTH))
     ranks = np.concatenate([ranks_of(scores, known), ranks_of(scores.T, turned(known))])
     return Found(float((ranks <= depth).mean()), float((1 / ranks).mean()))
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """How a training went.
+
+    Attributes:
+        losses: (step, mean loss of the epoch that ended there).
+        recalls: of the stopping pairs before the first epoch and after each.
+        best_epoch: whose weights were kept; 0 for those of the start.
+    """
+
+    losses: tuple[tuple[int, float], ...]
+    recalls: tuple[float, ...]
+    best_epoch: int
 
 
 class Best(Generic[_State]):

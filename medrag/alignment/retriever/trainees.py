@@ -1,7 +1,7 @@
 """What can be tuned, behind one face: scored, trained, saved."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -28,6 +28,7 @@ from medrag.alignment.retriever.sentences import (
 )
 from medrag.alignment.retriever.settings import RetrieverModel, RetrieverSettings, Trains
 from medrag.alignment.retriever.splitting import Split
+from medrag.alignment.retriever.stopping import Trained
 from medrag.alignment.retriever.towers import trained_towers
 from medrag.alignment.retriever.validating import rows_of
 from medrag.encoding.clip.source import clip_source
@@ -37,15 +38,6 @@ from medrag.protocols import Encoder
 from medrag.records import ImageRef, Question
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
-    """How a training went; see `TunedRetriever`."""
-
-    losses: tuple[tuple[int, float], ...]
-    recalls: tuple[float, ...]
-    best_epoch: int
-
-
 class Trainee(Protocol):
     """Something that finds passages for queries, and can learn to."""
 
@@ -53,7 +45,7 @@ class Trainee(Protocol):
         """Score the queries of rows against their passages, as it is now."""
         ...
 
-    def train(self, parts: Split, rate: float, say: Say | None) -> Result: ...
+    def train(self, parts: Split, rate: float, say: Say | None) -> Trained: ...
     def save(self, folder: Path) -> None: ...
     def encoder(self, folder: Path) -> Mapping[str, Any]:
         """Say how a recipe names what was saved."""
@@ -156,7 +148,7 @@ class _Head:
         some = rows_of(self._vectors, rows)
         return cosines(*put(self._heads, some.images, some.texts))
 
-    def train(self, parts: Split, rate: float, say: Say | None) -> Result:
+    def train(self, parts: Split, rate: float, say: Say | None) -> Trained:
         stopping = rows_of(self._vectors, parts.stopping) if len(parts.stopping) else None
         trained = train_heads(
             rows_of(self._vectors, parts.training),
@@ -167,7 +159,7 @@ class _Head:
             say=say,
         )
         self._heads = trained.heads
-        return Result(trained.losses, trained.recalls, trained.best_epoch)
+        return Trained(trained.losses, trained.recalls, trained.best_epoch)
 
     def save(self, folder: Path) -> None:
         write_projected(folder, self._heads, self._towers)
@@ -199,8 +191,8 @@ class _Clip:
         found = tower_vectors(self._towers, self._pairs, rows, batch=self._settings.batch)
         return cosines(*found)
 
-    def train(self, parts: Split, rate: float, say: Say | None) -> Result:
-        trained = train_towers(
+    def train(self, parts: Split, rate: float, say: Say | None) -> Trained:
+        return train_towers(
             self._towers,
             self._pairs,
             training=parts.training,
@@ -210,7 +202,6 @@ class _Clip:
             layers=self._layers,
             say=say,
         )
-        return Result(trained.losses, trained.recalls, trained.best_epoch)
 
     def save(self, folder: Path) -> None:
         self._towers.save(folder)
@@ -244,8 +235,8 @@ class _Sentences:
         queries = [self._pairs.queries[row] for row in rows.tolist()]
         return query_scores(self._model, queries, [self._pairs.passages[row] for row in rows])
 
-    def train(self, parts: Split, rate: float, say: Say | None) -> Result:
-        trained = train_sentences(
+    def train(self, parts: Split, rate: float, say: Say | None) -> Trained:
+        return train_sentences(
             self._model,
             self._pairs,
             kind=self._kind,
@@ -255,7 +246,6 @@ class _Sentences:
             rate=rate,
             say=say,
         )
-        return Result(trained.losses, trained.recalls, trained.best_epoch)
 
     def save(self, folder: Path) -> None:
         self._model.save_pretrained(str(folder), create_model_card=False)

@@ -132,7 +132,7 @@ def tune_by_domain(
         MedragError: if a pair says no domain, or one that names no folder.
     """
     domains = sorted({pair.domain or "" for pair in pairs})
-    if strange := [name for name in domains if not name or Path(name).name != name]:
+    if strange := [name for name in domains if name in ("", "..") or Path(name).name != name]:
         raise MedragError(
             f"expected a domain for every pair, by which a folder can be named, got {strange[0]!r}"
         )

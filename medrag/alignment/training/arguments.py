@@ -11,7 +11,7 @@ from medrag.extras import require
 _BETAS = (0.9, 0.999)
 _EPSILON = 1e-8
 # By the name of "constant" transformers has one without a warm-up.
-_SCHEDULES = {"cosine": "cosine", "linear": "linear", "constant": "constant_with_warmup"}
+SCHEDULES = {"cosine": "cosine", "linear": "linear", "constant": "constant_with_warmup"}
 
 
 def arguments(settings: ModelSettings, training: TrainingSettings, folder: Path, model: Any) -> Any:
@@ -23,7 +23,7 @@ def arguments(settings: ModelSettings, training: TrainingSettings, folder: Path,
         num_train_epochs=training.epochs,
         max_steps=training.max_steps or -1,
         learning_rate=training.learning_rate,
-        lr_scheduler_type=_SCHEDULES[training.schedule],
+        lr_scheduler_type=SCHEDULES[training.schedule],
         warmup_steps=training.warmup,
         max_grad_norm=training.max_grad_norm,
         bf16=computed_in(settings) == "bfloat16",

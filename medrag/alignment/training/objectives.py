@@ -19,6 +19,7 @@ from medrag.alignment.losses import (
 from medrag.alignment.pairs.pair import PreferencePair
 from medrag.alignment.training.batches import Batch, log_probabilities, n_tokens
 from medrag.alignment.training.settings import PreferenceSettings
+from medrag.alignment.weighing import shuffled_pairs
 from medrag.errors import RecipeError
 from medrag.extras import require
 
@@ -155,7 +156,5 @@ def row_weights(
     """Give the weight of each pair in the loss: (n,)."""
     if preference.weights == "none":
         return np.ones(len(pairs), dtype=np.float32)
-    weights = np.asarray([pair.weight for pair in pairs], dtype=np.float32)
-    if preference.weights == "shuffled":
-        return np.random.default_rng(seed).permutation(weights)
-    return weights
+    given = shuffled_pairs(pairs, seed=seed) if preference.weights == "shuffled" else pairs
+    return np.asarray([pair.weight for pair in given], dtype=np.float32)

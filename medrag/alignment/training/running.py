@@ -8,6 +8,7 @@ from typing import Any
 
 from medrag.alignment.pairs.pair import PreferencePair
 from medrag.alignment.training.checkpoints import last_whole
+from medrag.alignment.training.folders import CHECKPOINTS, Losses, begin, finished
 from medrag.alignment.training.objectives import (
     Objective,
     PreferenceObjective,
@@ -16,7 +17,7 @@ from medrag.alignment.training.objectives import (
 )
 from medrag.alignment.training.plan import Plan, check_plan
 from medrag.alignment.training.rows import Examples
-from medrag.alignment.training.saving import begin, check_pairs, finished, save_tuned
+from medrag.alignment.training.saving import check_pairs, save_tuned, told_of
 from medrag.alignment.training.settings import (
     LoraSettings,
     ModelSettings,
@@ -44,7 +45,7 @@ class TrainingResult:
     """
 
     folder: Path
-    losses: tuple[tuple[int, float], ...]
+    losses: Losses
     n_steps: int
     n_pairs: int
     seconds: float
@@ -68,7 +69,7 @@ def train_sft(
         lora: None to tune all weights but those of the tower of pictures.
         training: None for the defaults.
         resume: go on from the last whole checkpoint in the folder, if there is one.
-        say: is told the loss.
+        say: is told the loss, and where there is nothing yet to go on from.
 
     Raises:
         ValueError: for a setting that is none.
@@ -112,15 +113,18 @@ def _train(plan: Plan, folder: Path, resume: bool, say: Say | None) -> TrainingR
     start = time.monotonic()
     check_plan(plan)
     check_pairs(plan.pairs, both=plan.preference is not None)
-    if (done := finished(folder, plan, resume=resume)) is not None:
+    told = told_of(plan)
+    if (done := finished(folder, told, resume=resume)) is not None:
         return TrainingResult(folder, *done, len(plan.pairs), time.monotonic() - start)
     with contained(plan.training.seed):
         loaded = load_to_tune(plan.model, plan.lora)
         trainer = _ready(plan, loaded, folder, say)
         if trainer.is_world_process_zero():
-            begin(folder, plan)
+            begin(folder, told)
         trainer.accelerator.wait_for_everyone()
-        kept = last_whole(folder / "checkpoints") if resume else None
+        kept = last_whole(folder / CHECKPOINTS) if resume else None
+        if resume and kept is None and say is not None and trainer.is_world_process_zero():
+            say("no checkpoint yet: starting at step 1")
         trainer.train(resume_from_checkpoint=str(kept) if kept else None)
         losses = tuple(
             (int(each["step"]), float(each["loss"]))
@@ -149,7 +153,7 @@ def _ready(plan: Plan, loaded: Loaded, folder: Path, say: Say | None) -> Any:
         examples=examples,
         objective=objective,
         plan=plan,
-        folder=folder / "checkpoints",
+        folder=folder / CHECKPOINTS,
         say=say,
     )
     if isinstance(objective, PreferenceObjective):

@@ -9,21 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from medrag.alignment.pairs.pair import Parts, PreferencePair
-from medrag.alignment.training.checkpoints import check_same, drop_cut_short, last_whole
+from medrag.alignment.training.folders import end
 from medrag.alignment.training.plan import Plan
 from medrag.alignment.training.tuning import source_of
 from medrag.codec import to_json
-from medrag.errors import InputFileError, MedragError, RecipeError
+from medrag.errors import InputFileError
 from medrag.generation.local.loading import Loaded
-from medrag.indexing.durable import move, remove, sync_tree, write_atomically
 from medrag.records import ImageRef
 
-_RECORD = "training.json"
-_CHECKPOINTS = "checkpoints"
 _LIBRARIES = ("medrag", "torch", "transformers", "peft", "accelerate")
 _NAMED = 3
-# What may be said otherwise when training goes on: where, and how often it is told.
-_BESIDE = ("device", "attention", "save_every", "log_every", "gradient_checkpointing", "precompute")
 
 
 def check_pairs(pairs: Sequence[PreferencePair], *, both: bool) -> None:
@@ -51,50 +46,23 @@ def check_pairs(pairs: Sequence[PreferencePair], *, both: bool) -> None:
         )
 
 
-def finished(
-    folder: Path, plan: Plan, *, resume: bool
-) -> tuple[tuple[tuple[int, float], ...], int] | None:
-    """Look into the folder to train into; of a training that is finished, give how it went.
-
-    What a training has left that came to no whole checkpoint counts as nothing.
-
-    Returns:
-        Losses and number of steps of what is finished; None where there is something to train.
-
-    Raises:
-        RecipeError: if the folder holds something else, or a training of other settings.
-    """
-    if folder.exists() and not folder.is_dir():
-        raise RecipeError(f"{folder} is a file; name a folder to train into")
-    checkpoints, record = folder / _CHECKPOINTS, folder / _RECORD
-    kept = last_whole(checkpoints)
-    others = folder.is_dir() and any(each != checkpoints for each in folder.iterdir())
-    if not resume and (others or kept is not None):
-        raise RecipeError(
-            f"{folder} is not empty; resume the training that it holds, or name another folder"
-        )
-    if others and kept is None and not record.is_file():
-        raise RecipeError(f"{folder} holds no training to resume; name an empty folder")
-    told = record if record.is_file() else checkpoints / _RECORD
-    if not told.is_file() or (told != record and kept is None):
-        return None
-    found = json.loads(told.read_text(encoding="utf-8"))
-    check_same(_decisive(found), _decisive(_told(plan)), folder)
-    if told != record:
-        return None
-    return tuple((int(step), float(loss)) for step, loss in found["losses"]), int(found["n_steps"])
-
-
-def begin(folder: Path, plan: Plan) -> None:
-    """Clear away what came to no whole checkpoint, and note what is trained beside those to come.
-
-    Raises:
-        OSError: if the folder cannot be written to.
-    """
-    checkpoints = folder / _CHECKPOINTS
-    drop_cut_short(checkpoints)
-    checkpoints.mkdir(parents=True, exist_ok=True)
-    write_atomically(checkpoints / _RECORD, _bytes(_told(plan)))
+def told_of(plan: Plan) -> dict[str, Any]:
+    """Tell all that decides what training leaves, as JSON values."""
+    pairs = "\n".join(json.dumps(to_json(pair), sort_keys=True) for pair in plan.pairs)
+    sections = {
+        "model": plan.model,
+        "preference": plan.preference,
+        "lora": plan.lora,
+        "training": plan.training,
+    }
+    return {
+        "kind": "sft" if plan.preference is None else "preferences",
+        **{name: _values(each) for name, each in sections.items()},
+        "seed": plan.training.seed,
+        "n_pairs": len(plan.pairs),
+        "pairs_sha256": hashlib.sha256(pairs.encode()).hexdigest(),
+        "versions": {name: version(name) for name in _LIBRARIES},
+    }
 
 
 def save_tuned(
@@ -110,23 +78,8 @@ def save_tuned(
     Raises:
         MedragError: if the disk takes no more; the last whole checkpoint stays.
     """
-    new = folder / _CHECKPOINTS / "tuned"
-    try:
-        remove(new)
-        _save(loaded, plan, new)
-        told = {**_told(plan), "n_steps": n_steps, "losses": [list(each) for each in losses]}
-        write_atomically(new / _RECORD, _bytes(told))
-        sync_tree(new)
-        # The record comes last: with it the training counts as finished.
-        for path in sorted(new.iterdir(), key=lambda each: each.name == _RECORD):
-            move(path, folder / path.name)
-    except Exception as error:  # libraries tell of a full disk by errors of their own
-        remove(new)
-        raise MedragError(
-            f"what was trained cannot be saved to {folder} ({error}); make room on the disk, then "
-            "resume"
-        ) from error
-    remove(folder / _CHECKPOINTS)
+    told = {**told_of(plan), "n_steps": n_steps, "losses": [list(each) for each in losses]}
+    end(folder, told, lambda new: _save(loaded, plan, new))
 
 
 def _save(loaded: Loaded, plan: Plan, folder: Path) -> None:
@@ -178,43 +131,7 @@ def _pictures(pairs: Sequence[PreferencePair], *, both: bool) -> list[str]:
     return list(dict.fromkeys([*shown, *files]))
 
 
-def _told(plan: Plan) -> dict[str, Any]:
-    pairs = "\n".join(json.dumps(to_json(pair), sort_keys=True) for pair in plan.pairs)
-    sections = {
-        "model": plan.model,
-        "preference": plan.preference,
-        "lora": plan.lora,
-        "training": plan.training,
-    }
-    return {
-        "kind": "sft" if plan.preference is None else "preferences",
-        **{name: _values(each) for name, each in sections.items()},
-        "seed": plan.training.seed,
-        "n_pairs": len(plan.pairs),
-        "pairs_sha256": hashlib.sha256(pairs.encode()).hexdigest(),
-        "versions": {name: version(name) for name in _LIBRARIES},
-    }
-
-
 def _values(settings: Any) -> dict[str, Any] | None:
     if settings is None:
         return None
     return {name: getattr(settings, name) for name in type(settings).__dataclass_fields__}
-
-
-def _decisive(told: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {name: told.get(name) for name in ("kind", "pairs_sha256")}
-    for section in ("model", "preference", "lora", "training"):
-        values = told.get(section)
-        if values is None:
-            found[section] = None
-            continue
-        found |= {f"{section}.{k}": v for k, v in values.items() if k not in _BESIDE}
-    # However a step is dealt out, its pairs are the same; memory may have been short.
-    sizes = (found.pop("training.batch"), found.pop("training.accumulation"))
-    found["training.batch x accumulation"] = sizes[0] * sizes[1]
-    return found
-
-
-def _bytes(told: dict[str, Any]) -> bytes:
-    return (json.dumps(told, indent=1) + "\n").encode()

@@ -1,7 +1,8 @@
 """`medrag align dpo`: train a model to prefer the chosen answers of pairs."""
 
 from dataclasses import replace
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,6 +22,10 @@ from medrag.cli.align.options import (
 )
 from medrag.cli.evaluate.options import AsJson
 from medrag.cli.output import message
+
+if TYPE_CHECKING:
+    from medrag.alignment.pairs import PreferencePair
+    from medrag.alignment.training import PreferenceSettings
 
 _CONTROLS = ("shuffled", "text-only")
 
@@ -49,10 +54,9 @@ def dpo(
     Whether that helped is told by `medrag align report`, beside what `medrag align sft` trained
     on the same pairs for as many steps.
     """
-    from medrag.alignment.pairs import read_pairs, shows_other_pictures
+    from medrag.alignment.pairs import read_pairs
     from medrag.alignment.training import PreferenceSettings, TrainingSettings, train_preferences
     from medrag.config.alignment import PreferenceStep, load_alignment
-    from medrag.errors import MedragError
 
     if control not in (None, *_CONTROLS):
         raise typer.BadParameter(
@@ -60,18 +64,7 @@ def dpo(
         )
     read = load_alignment(recipe)
     step = read.dpo or PreferenceStep(PreferenceSettings(), TrainingSettings())
-    preference, given = step.preference, read_pairs(pairs)
-    if control == "shuffled":
-        preference = replace(preference, weights="shuffled")
-        if len({pair.weight for pair in given}) < 2:
-            raise MedragError(
-                f"{pairs}: all pairs weigh the same, and nothing can be shuffled; weigh them in "
-                "`medrag align pairs` by the section 'weights' of the recipe"
-            )
-    if control == "text-only":
-        kept = [pair for pair in given if not shows_other_pictures(pair)]
-        message(f"{len(kept)} of {len(given)} pairs have the same pictures on both sides")
-        given = kept
+    preference, given = _controlled(control, step.preference, read_pairs(pairs), pairs)
     with refusing(read, "dpo"):
         result = train_preferences(
             model_of(read, model, adapter),
@@ -90,3 +83,24 @@ def dpo(
         then=f"answer with it ({how}: {out}), then: medrag align report --run sft=RUN "
         "--run dpo=RUN --out report.html",
     )
+
+
+def _controlled(
+    control: str | None, preference: "PreferenceSettings", given: "list[PreferencePair]", file: Path
+) -> "tuple[PreferenceSettings, list[PreferencePair]]":
+    """Make settings and pairs those of the control that is asked for."""
+    from medrag.alignment.pairs import shows_other_pictures
+    from medrag.errors import MedragError
+
+    if control == "text-only":
+        kept = [pair for pair in given if not shows_other_pictures(pair)]
+        message(f"{len(kept)} of {len(given)} pairs have the same pictures on both sides")
+        return preference, kept
+    if control is None:
+        return preference, given
+    if len({pair.weight for pair in given}) < 2:
+        raise MedragError(
+            f"{file}: all pairs weigh the same, and nothing can be shuffled; weigh them in "
+            "`medrag align pairs` by the section 'weights' of the recipe"
+        )
+    return replace(preference, weights="shuffled"), given

@@ -68,14 +68,17 @@ def grpo(
     step = needed(read.grpo, "grpo", "{replies: 8, batch: 8}", read)
     rewards = built_rewards(read)
     told = model_of(read, model, adapter)
-    if sum(each is not None for each in (run, benchmark, router)) != 1 or (benchmark and not data):
-        raise typer.BadParameter("give either --benchmark with --data, --run, or --router")
+    misuse = typer.BadParameter("give either --benchmark with --data, --run, or --router")
+    if sum(each is not None for each in (run, benchmark, router)) != 1:
+        raise misuse
     if run is not None:
         examples = _of_run(run, arm)
     elif router is not None:
         examples = _of_router(read, router)
+    elif benchmark is None or data is None:
+        raise misuse
     else:
-        examples = _of_benchmark(str(benchmark), data or out, split, subset=subset, out=out)
+        examples = _of_benchmark(benchmark, data, split, subset=subset, out=out)
     with refusing(read, "grpo"):
         result = train_grpo(
             told,

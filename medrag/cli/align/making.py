@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from medrag.cli.align.options import needed, refusing, router_limits
-from medrag.cli.output import message
+from medrag.cli.output import message, number
 
 if TYPE_CHECKING:
     from medrag.alignment.noise import Noise
@@ -21,6 +21,15 @@ if TYPE_CHECKING:
     from medrag.evaluation.runs import Run
     from medrag.evaluation.scorers import ScoringProtocol
     from medrag.records import Item
+
+# By the sides of an outcome, as `medrag.alignment.pairs` names them.
+_SIDES = {
+    "clean_context": "with context",
+    "clean_plain": "without",
+    "noised_context": "with context and a noise picture",
+    "noised_plain": "without context, with a noise picture",
+}
+_UNKNOWN = "unknown"
 
 
 def mined(
@@ -43,8 +52,8 @@ def mined(
             **recipe.pairs,
         )
     left_out.update(found.left_out)
-    for outcome, n in found.outcomes.items():
-        message(f"{n} items: {outcome}")
+    for told in _outcomes(found.outcomes):
+        message(told)
     return list(found.pairs)
 
 
@@ -142,6 +151,24 @@ def apart(
     parted = separated(given, tested.items)
     left_out.update(f"has the {leak.by} of an item that is tested" for leak in parted.leaks)
     return list(parted.pairs)
+
+
+def _outcomes(found: Mapping[str, int]) -> "Iterator[str]":
+    """Say how many items were answered how: "39 items right with context, wrong without".
+
+    A side that is known of no item was not run, and is left out.
+    """
+    told = [
+        (n, dict(part.rsplit(" ", 1) for part in name.split(", "))) for name, n in found.items()
+    ]
+    run = [side for side in _SIDES if any(each.get(side, _UNKNOWN) != _UNKNOWN for _, each in told)]
+    for n, verdicts in told:
+        shown = [
+            f"{verdict if verdict != _UNKNOWN else 'not known'} {_SIDES[side]}"
+            for side in run
+            for verdict in [verdicts.get(side, _UNKNOWN)]
+        ]
+        yield f"{number(n, 'item')} {', '.join(shown) or 'not known'}"
 
 
 @contextmanager

@@ -32,7 +32,7 @@ _RELEASED = ("mmed-rag", "rule", "mmedpo")
 
 def pairs(
     recipe: Recipe,
-    out: Annotated[Path, typer.Option(help="Write the pairs here (JSON lines).")],
+    out: Annotated[Path, typer.Option(help="Write the pairs here (JSON lines): a new file.")],
     run: Annotated[
         list[Path] | None,
         typer.Option(
@@ -93,6 +93,8 @@ def pairs(
     from medrag.errors import MedragError
 
     need_folder(out)
+    if out.exists():
+        raise MedragError(f"{out} exists already; name another file for --out, or remove it first")
     if not (run or benchmark or router or released):
         told = "give --run, --benchmark with --data, --router, or --released with --from"
         raise typer.BadParameter(told)

@@ -110,7 +110,19 @@ def _named(text: str) -> tuple[str, Path]:
         raise typer.BadParameter(
             f"expected NAME=RUN, such as sft=runs/sft, got {text!r}", param_hint="--run"
         )
+    _check_variant(name.strip())
     return name.strip(), Path(folder)
+
+
+def _check_variant(name: str) -> None:
+    """Refuse "SFT": a control is known by its name alone, and would be taken for a method."""
+    from medrag.alignment.comparing import BASE, SFT
+
+    wanted = name.lower()
+    if name != wanted and wanted in (BASE, SFT, "text-only"):
+        raise typer.BadParameter(
+            f"unknown control {name!r}; did you mean {wanted}?", param_hint="--run"
+        )
 
 
 def _check_out(out: Path | None, runs: "list[Run]") -> None:

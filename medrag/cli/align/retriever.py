@@ -90,10 +90,11 @@ def _show(tuned: "TunedRetriever") -> None:
     show(f"{tuned.folder}: {n}, {tuned.n_held_out} held out; epoch {tuned.best_epoch} is kept")
     if tuned.before is not None and tuned.after is not None and tuned.difference is not None:
         low, high = tuned.difference.interval
-        rows = [("", "before", "after", "difference")]
+        rows = [("", "before", "after", "difference", "chance", "candidates")]
         rows.append((
             f"recall@{tuned.after.k}", f"{tuned.difference.a:.3f}", f"{tuned.difference.b:.3f}",
             f"{tuned.difference.difference:+.3f} [{low:+.3f}, {high:+.3f}]",
+            f"{tuned.after.chance:.3f}", f"{tuned.after.n_candidates:,}",
         ))  # fmt: skip
         show(table(rows))
     message("in an index recipe: encoder: {" + ", ".join(

@@ -72,6 +72,19 @@ def is_right(columns: Columns) -> NDArray[np.float64]:
     return np.where(np.isnan(columns.right), np.nan, columns.right >= RIGHT)
 
 
+def answered_alike(one: Columns, other: Columns, items: Sequence[Item]) -> NDArray[np.float64]:
+    """Give 1 where two arms answered the same, 0 where not, nan where either has no answer."""
+    answered = STATES.index("answered")
+    both = (one.states == answered) & (other.states == answered)
+    alike = [
+        one.digests[place] == other.digests[place]
+        if item.kind in ("text", "report")
+        else one.parsed[place] == other.parsed[place]
+        for place, item in enumerate(items)
+    ]
+    return np.where(both, np.array(alike, dtype=np.float64), np.nan)
+
+
 def flow(before: Columns, after: Columns, items: Sequence[Item]) -> Flow:
     """Sort the items by what became of them between two arms."""
     was, now = is_right(before), is_right(after)
@@ -102,20 +115,9 @@ def _blind(
     found = {f"image_blind ({blind.arm})": mean_of(right)}
     # Without the picture retrieval brings other evidence, too: that says nothing of the reader.
     if context is not None and blind.arm != "text_only":
-        same = np.array(
-            [_same(context, blind, place, item) for place, item in enumerate(items)], dtype=float
-        )
-        answered = STATES.index("answered")
-        counted = pictured & (context.states == answered) & (blind.states == answered)
-        found[f"over_reliance ({blind.arm})"] = mean_of(np.where(counted, same, np.nan))
+        alike = answered_alike(context, blind, items)
+        found[f"over_reliance ({blind.arm})"] = mean_of(np.where(pictured, alike, np.nan))
     return found
-
-
-def _same(one: Columns, other: Columns, place: int, item: Item) -> bool:
-    """Tell whether two arms gave an item the same answer."""
-    if item.kind in ("text", "report"):
-        return one.digests[place] == other.digests[place]
-    return one.parsed[place] == other.parsed[place]
 
 
 def _counts(main: Columns) -> Counter[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +61,13 @@ class PromptInputs:
     text: str
 
 
+class GivenPicture(NamedTuple):
+    """A picture as the processor gets it; `size` is its (h, w) before."""
+
+    pixels: NDArray[np.uint8]
+    size: tuple[int, ...]
+
+
 def encode(loaded: Loaded, prompt: Prompt) -> PromptInputs:
     """Turn a prompt into tensors: what one prompt gives does not depend on any other.
 
@@ -69,25 +76,19 @@ def encode(loaded: Loaded, prompt: Prompt) -> PromptInputs:
         RecipeError: if the model takes no images and the prompt has some, or its chat template
             refuses the conversation.
     """
-    text = _text(loaded, prompt)
-    images, originals, pictures = images_of(prompt), [], []
-    for image, cap in zip(images, pixel_caps(prompt, loaded.max_pixels), strict=True):
-        pixels = read_image(image)
-        originals.append(pixels.shape[:2])
-        if loaded.preset is not None and loaded.preset.square:
-            pixels = squared(pixels, loaded.processor.image_processor)
-        pictures.append(resized(pixels, _size(loaded, image, pixels.shape, cap)))
-    made = _processed(loaded, text, pictures)
+    text, images, given = prompt_text(loaded, prompt), images_of(prompt), pictures(loaded, prompt)
+    shown = [each.pixels for each in given]
+    made = _processed(loaded, text, shown)
     ids = made.pop("input_ids")[0]
     made.pop("attention_mask", None)
     types = {name: each[0] for name, each in made.items() if name.endswith("token_type_ids")}
     tensors = {name: each for name, each in made.items() if name not in types}
     sizes = []
-    if pictures:
-        processor = loaded.processor.image_processor
-        sizes = seen(processor, pictures, tensors, _told(loaded))
+    if shown:
+        sizes = seen(loaded.processor.image_processor, shown, tensors, _told(loaded))
+    before = [each.size for each in given]
     return PromptInputs(
-        ids, tensors, types, len(images), _shown(prompt, images, originals, sizes), text
+        ids, tensors, types, len(images), _shown(prompt, images, before, sizes), text
     )
 
 
@@ -97,7 +98,7 @@ def count_tokens(loaded: Loaded, prompt: Prompt) -> int:
     Raises:
         InputFileError, RecipeError: as `encode`.
     """
-    text = _text(loaded, prompt)
+    text = prompt_text(loaded, prompt)
     pieces = text.split(loaded.template.placeholder) if loaded.template.placeholder else [text]
     told = pieces[0]
     caps = pixel_caps(prompt, loaded.max_pixels)
@@ -109,7 +110,12 @@ def count_tokens(loaded: Loaded, prompt: Prompt) -> int:
     return len(loaded.tokenizer(told, add_special_tokens=_adds_special(loaded, text))["input_ids"])
 
 
-def _text(loaded: Loaded, prompt: Prompt) -> str:
+def prompt_text(loaded: Loaded, prompt: Prompt) -> str:
+    """Write what a model reads of a prompt: pictures as placeholders, up to where it replies.
+
+    Raises:
+        RecipeError: as `encode`.
+    """
     n = len(images_of(prompt))
     if n and not loaded.template.placeholder:
         raise RecipeError(
@@ -118,6 +124,22 @@ def _text(loaded: Loaded, prompt: Prompt) -> str:
         )
     suffix = loaded.preset.suffix if loaded.preset is not None else ""
     return conversation(loaded.processor, loaded.template, prompt, suffix=suffix)
+
+
+def pictures(loaded: Loaded, prompt: Prompt) -> list[GivenPicture]:
+    """Read the pictures of a prompt, each of the size at which the processor gets it.
+
+    Raises:
+        InputFileError: as `encode`.
+    """
+    found = []
+    for image, cap in zip(images_of(prompt), pixel_caps(prompt, loaded.max_pixels), strict=True):
+        pixels = read_image(image)
+        size = pixels.shape[:2]
+        if loaded.preset is not None and loaded.preset.square:
+            pixels = squared(pixels, loaded.processor.image_processor)
+        found.append(GivenPicture(resized(pixels, _size(loaded, image, pixels.shape, cap)), size))
+    return found
 
 
 def _processed(

@@ -97,7 +97,7 @@ def load(
     known = preset_for(model, preset)
     place, source = _place(model, known, revision, subfolder)
     added = adapter or (known.adapter if known is not None else None)
-    tuned = model_folder(added) if added else None
+    tuned = _adapter(added) if added else None
     if tuned is not None:
         check_base(tuned, source, place)
     processor = _processor(place, sees=_sees(place, trust_remote_code), trusted=trust_remote_code)
@@ -198,6 +198,16 @@ def _place(
             f"{', '.join(held[:20]) or 'no folder'}"
         )
     return (folder if inner is None else folder / inner), source
+
+
+def _adapter(adapter: str) -> Path:
+    try:
+        return model_folder(adapter)
+    except RecipeError as error:
+        raise RecipeError(
+            f"the adapter's folder {Path(adapter).expanduser().absolute()} does not exist; taken "
+            f"for a hub id: {error}"
+        ) from error
 
 
 def _fetch(source: str, revision: str | None, subfolder: str) -> None:

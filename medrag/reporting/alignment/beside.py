@@ -52,16 +52,19 @@ def relative(found: Difference) -> str:
     """Write a change as a share of what it changes: "−48% [−61, −33]"."""
     if not math.isfinite(found.relative.value):
         return MISSING
-    ends = interval(found.relative, "")
-    return f"{signed(found.relative, whole=True)}% {_whole(ends)}".strip()
+    one = found.relative
+    shown = _whole(one.value)
+    sign = "+" if one.value > 0 and shown != "0" else ""
+    known = math.isfinite(one.low) and math.isfinite(one.high)
+    ends = f" [{_whole(one.low)}, {_whole(one.high)}]" if known else ""
+    return f"{sign}{shown}%{ends}"
 
 
-def signed(found: Estimate, *, whole: bool = False) -> str:
-    """Write a difference in points with its sign, "+10.2"; with `whole`, without tenths."""
+def signed(found: Estimate) -> str:
+    """Write a difference in points with its sign, "+10.2"."""
     if not math.isfinite(found.value):
         return MISSING
     shown = number(found.value, "")
-    shown = _whole(shown) if whole else shown
     # What rounds to zero has no sign.
     plain = shown.lstrip("−")
     if not float(plain):
@@ -73,13 +76,8 @@ def _table(beside: Beside) -> Html:
     labels = [beside.a, beside.b, "difference", "relative", "p (Holm)"]
     head = element("tr", *(element("th", each, scope="col") for each in ["", *labels]))
     rows = [_row(name, one, labels) for name, one in beside.differences.items()]
-    detected = ""
-    if math.isfinite(beside.detectable):
-        detected = element(
-            "p", "A difference in accuracy with context of "
-            f"{number(beside.detectable, '')} points would be found in 8 of 10 cases.",
-            class_="told",
-        )  # fmt: skip
+    told = _detected(beside)
+    detected = element("p", told, class_="told") if told else ""
     table = element("table", element("thead", head), element("tbody", *rows), class_="arms deltas")
     return joined(
         element("h3", f"{beside.b} beside {beside.a}"),
@@ -106,11 +104,25 @@ def _row(name: str, found: Difference, labels: Sequence[str]) -> Html:
     )
 
 
-def _whole(shown: str) -> str:
-    """Cut the tenths of percents that are shares of shares."""
-    parts = [part.rsplit(".", 1)[0] for part in shown.removesuffix("]").split(", ")]
-    whole = ", ".join(parts) + ("]" if shown.endswith("]") else "")
-    return whole.replace("−0]", "0]").replace("−0,", "0,")
+def _detected(beside: Beside) -> str:
+    """Say how small a difference would be found; empty where nothing was compared."""
+    if beside.n_fixed == 0 and beside.n_broken == 0:
+        return (
+            "How small a difference in accuracy with context would be found cannot be told: no "
+            "item changed."
+        )
+    if not math.isfinite(beside.detectable):
+        return ""
+    return (
+        f"A difference in accuracy with context of {number(beside.detectable, '')} points would "
+        "be found in 8 of 10 cases."
+    )
+
+
+def _whole(share: float) -> str:
+    """Round a share of a share to whole percents; what rounds to zero has no sign."""
+    shown = f"{100 * share:.0f}"
+    return "0" if shown == "-0" else shown.replace("-", "−")
 
 
 def _changes(beside: Beside, scale: Scale) -> Html:

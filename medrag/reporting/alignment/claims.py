@@ -19,7 +19,7 @@ def claims_list(found: AlignmentComparison) -> Html:
 
 
 def sentence(claim: Claim) -> str:
-    """Say a claim: "dpo: over-reliance, blank picture 22.7 → 12.0, −10.7 points [...]"."""
+    """Say a claim: "dpo: same answer, blank picture 22.7 → 12.0, −10.7 points [...]"."""
     one = claim.difference
     return f"{claim.variant}: {measure_name(claim.measure)} {change(one)}"
 

@@ -8,7 +8,7 @@ from medrag.alignment.comparing import BASE, AlignmentComparison, Beside, Claim
 from medrag.evaluation.scores import Estimate
 from medrag.reporting.alignment.beside import p_shown, relative, signed
 from medrag.reporting.alignment.claims import sentence
-from medrag.reporting.alignment.names import measure_name
+from medrag.reporting.alignment.names import measure_name, shown_measures
 from medrag.reporting.evaluation.numbers import counted, interval, with_interval
 
 # What ends a cell, begins markup or hides in Markdown.
@@ -56,7 +56,7 @@ def _measures(found: AlignmentComparison) -> Iterator[str]:
     heads = [f"{_plain(each.name)} ({n})" for each, n in zip(found.variants, seeds, strict=True)]
     yield _line(["%", *heads])
     yield _line([":---", *["---:"] * len(heads)])
-    for name in dict.fromkeys(name for each in found.variants for name in each.measures):
+    for name in shown_measures(found):
         cells = [with_interval(each.measures.get(name, _NOTHING), name) for each in found.variants]
         yield _line([_plain(measure_name(name)), *cells])
 

@@ -9,6 +9,7 @@ from medrag.reporting.alignment.beside import beside_tables, changed_items, cont
 from medrag.reporting.alignment.claims import claims_list, sentence
 from medrag.reporting.alignment.dots import measure_panel, variant_strip
 from medrag.reporting.alignment.foot import foot
+from medrag.reporting.alignment.names import shown_measures
 from medrag.reporting.evaluation.numbers import counted
 from medrag.reporting.head import head
 from medrag.reporting.markup import Html, element, joined
@@ -110,8 +111,6 @@ def _sections(found: AlignmentComparison) -> list[tuple[str, str, Html]]:
 
 
 def _reliance(found: AlignmentComparison) -> Html:
-    names = dict.fromkeys(
-        name for each in found.variants for name in each.measures if not name.startswith("accuracy")
-    )
+    names = [name for name in shown_measures(found) if not name.startswith("accuracy")]
     panels = [panel for name in names if (panel := measure_panel(found, name))]
     return element("div", *panels, class_="pair") if panels else Html("")

@@ -1,6 +1,7 @@
 """Variants beside each other: measures, pairs, corrections, and what changed."""
 
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,14 @@ def test_measures_are_those_of_the_score_of_each_run(tmp_path: Path) -> None:
     assert shares.keys() <= found.keys()
     for name, value in shares.items():
         assert found[name].value == pytest.approx(value), name
+
+
+def test_where_no_item_changed_no_detectable_difference_can_be_told(tmp_path: Path) -> None:
+    same = [(name, run_of(tmp_path / name, WRONG_THEN_RIGHT)) for name in ("base", "sft")]
+    other = run_of(tmp_path / "dpo", {**WRONG_THEN_RIGHT, "context": "+-+-"})
+    to_sft, to_dpo, *_ = compared(*same, ("dpo", other)).comparisons
+    assert math.isnan(to_sft.detectable)
+    assert to_dpo.detectable > 0
 
 
 def score_run_with_context(run: Run) -> dict[str, float]:

@@ -64,7 +64,9 @@ def test_an_interval_holds_the_truth_about_as_often_as_it_says() -> None:
             )
             for _ in range(2)
         )
-        found = SeedResamples(CLUSTERS, n_resamples=300).difference(a * 1.0, b * 1.0)
+        found = SeedResamples(CLUSTERS, n_resamples=300).difference(
+            a.astype(np.float64), b.astype(np.float64)
+        )
         held += found.value.low <= 0 <= found.value.high
     assert held >= 88
 

@@ -21,6 +21,6 @@ def test_no_question_is_in_two_parts_and_the_start_knows_half_of_the_signs() -> 
 
 @pytest.mark.slow
 def test_the_reward_makes_a_router_better_than_its_supervised_start(tmp_path: Path) -> None:
-    found = learnt(tmp_path, seed=11, n_steps=100)
+    found = learnt(tmp_path, seed=11, n_steps=40)
     assert np.nanmean(found.start["valid"]) > 0.9
     assert found.gain.interval.low > 0

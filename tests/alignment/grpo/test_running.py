@@ -205,6 +205,18 @@ def test_training_goes_on_with_the_same_settings_and_examples_only(
         _train(texts, folder, _examples()[:2], resume=True)
 
 
+def test_training_goes_on_with_smaller_passes_where_memory_was_short(
+    texts: str, trained: tuple[TrainingResult, list[str]]
+) -> None:
+    # 2 x 4 replies are the 4 x 2 of before, and the training is finished.
+    halved = replace(TRAINING, batch=2, accumulation=4)
+    again = _train(texts, trained[0].folder, _examples(), training=halved, resume=True)
+    assert again.losses == trained[0].losses
+    doubled = replace(TRAINING, batch=8)
+    with pytest.raises(RecipeError, match="batch x accumulation is 8, and now it is 16"):
+        _train(texts, trained[0].folder, _examples(), training=doubled, resume=True)
+
+
 def test_a_loss_that_is_no_number_ends_training_and_says_so(texts: str, tmp_path: Path) -> None:
     steep = replace(TRAINING, learning_rate=1e30, warmup=0.0, max_grad_norm=0.0, save_every=None)
     with pytest.raises(MedragError, match="is no number"):
@@ -223,6 +235,36 @@ def test_a_full_disk_leaves_the_last_whole_checkpoint(
     monkeypatch.setattr(module, "vouch", full)
     with pytest.raises(MedragError, match=r"No space left.*checkpoint-2 is whole.*then resume"):
         _train(texts, tmp_path / "a", _examples())
+
+
+def test_a_full_disk_in_the_end_keeps_the_last_whole_checkpoint(
+    texts: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class _SafetensorError(Exception):
+        """As that library tells of a full disk: no OSError."""
+
+    def full(folder: Path) -> None:
+        raise _SafetensorError("No space left on device")
+
+    monkeypatch.setattr("medrag.alignment.training.folders.sync_tree", full)
+    with pytest.raises(MedragError, match=r"No space left.*then resume"):
+        _train(texts, tmp_path / "a", _examples())
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["checkpoints"]
+    assert (tmp_path / "a" / "checkpoints" / "checkpoint-4").is_dir()
+
+
+def test_what_came_to_no_checkpoint_is_in_nobodys_way(
+    texts: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(folder: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(module, "vouch", full)
+    with pytest.raises(MedragError, match="there is none before it"):
+        _train(texts, tmp_path / "a", _examples())
+    monkeypatch.undo()
+    other = replace(TRAINING, seed=1, max_steps=1, save_every=None)
+    assert _train(texts, tmp_path / "a", _examples(), training=other).n_steps == 1
 
 
 def test_a_model_of_pictures_is_tuned_with_prompts_with_and_without_pictures(

@@ -21,7 +21,7 @@ from medrag.alignment.retriever.heads import PairVectors
 from medrag.alignment.retriever.relations import relations
 from medrag.alignment.retriever.ridge import ridge_heads
 from medrag.alignment.retriever.trainees import pair_vectors
-from medrag.alignment.retriever.validating import trained_by
+from medrag.alignment.retriever.validating import Fit, trained_by
 from medrag.encoding.descriptor import DescriptorEncoder
 from medrag.encoding.sentence import SentenceEncoder
 from medrag.records import ImageRef
@@ -116,15 +116,17 @@ def encoded(pairs: list[RetrieverPair]) -> PairVectors:
     return pair_vectors(pairs, relations(pairs), DescriptorEncoder(), text)
 
 
-def validated(vectors: PairVectors, *, seed: int = 0, k: int = 10) -> CrossValidated:
-    """Cross-validate a trained head, the closed form, and a head that is trained from there."""
+def validated(
+    vectors: PairVectors, *, seed: int = 0, k: int = 10, ridge: bool = False
+) -> CrossValidated:
+    """Cross-validate a trained head; also the closed form, and a head that is trained from there.
+
+    Args:
+        ridge: compare these two as well.
+    """
     settings = replace(SETTINGS, seed=seed, k=k)
-    return cross_validate(
-        vectors,
-        settings=settings,
-        rate=RATE,
-        others={
-            "ridge": lambda training: ridge_heads(training.images, training.texts),
-            "from ridge": trained_by(replace(settings, start="ridge"), RATE),
-        },
-    )
+    others: dict[str, Fit] = {
+        "ridge": lambda training: ridge_heads(training.images, training.texts),
+        "from ridge": trained_by(replace(settings, start="ridge"), RATE),
+    }
+    return cross_validate(vectors, settings=settings, rate=RATE, others=others if ridge else None)

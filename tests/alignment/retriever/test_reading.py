@@ -168,3 +168,18 @@ def test_a_report_with_two_pictures_is_two_pairs_of_one_study(folder: Path) -> N
     assert [(pair.id, pair.study, pair.group) for pair in found] == [
         ("r#0", "s-1", None), ("r#1", "s-1", None),
     ]  # fmt: skip
+
+
+def test_a_line_separator_inside_a_text_ends_no_line(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.jsonl"
+    told = json.dumps({"query": "a\u2028b", "passage": "c"}, ensure_ascii=False)
+    path.write_text(f"\ufeff{told}\r\n", encoding="utf-8")
+    [pair] = read_retriever_pairs(path, images=tmp_path, image="image", text="text")
+    assert pair.id
+
+
+def test_a_name_too_long_for_a_file_is_a_picture_that_is_not_there(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.jsonl"
+    path.write_text(json.dumps({"image": "a" * 5000, "text": "t"}), encoding="utf-8")
+    with pytest.raises(InputFileError, match="does not exist"):
+        read_retriever_pairs(path, images=tmp_path, image="image", text="text")

@@ -143,7 +143,9 @@ def test_files_of_something_else_are_not_trained_among(
 
 def test_a_finished_training_is_not_done_again(train: Callable[..., TrainingResult]) -> None:
     # Going on where nothing was begun begins.
-    first = train(training=QUICK, resume=True)
+    told: list[str] = []
+    first = train(training=QUICK, resume=True, say=told.append)
+    assert told[0] == "no checkpoint yet: starting at step 1"
     second = train(training=QUICK, resume=True)
     assert second.losses == first.losses
     assert (second.n_steps, second.n_pairs) == (4, 4)

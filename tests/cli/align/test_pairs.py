@@ -51,6 +51,32 @@ def test_a_person_sees_a_table_and_what_to_do_next(
     assert "medrag align sft" in result.stderr
 
 
+def test_how_items_were_answered_is_told_without_the_sides_that_were_not_run(
+    medrag: Run, tmp_path: Path
+) -> None:
+    from tests.alignment.comparing.made import run_of
+
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text("pairs: {families: [use_context]}\n")
+    run = run_of(tmp_path / "run", {"context": "++-", "no_context": "--+"})
+    # This run keeps no prompts, so that no pair comes of it; how it answered is told before.
+    result = medrag("align", "pairs", recipe, "--run", run.folder, "--out", tmp_path / "p.jsonl")
+    assert "2 items right with context, wrong without\n" in result.stderr
+    assert "1 item wrong with context, right without\n" in result.stderr
+
+
+def test_a_file_of_pairs_is_never_overwritten(
+    medrag: Run, mined: Path, recipe: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "pairs.jsonl"
+    out.write_text("mine\n")
+    result = medrag("align", "pairs", recipe, "--run", mined, "--out", out)
+    assert result.exit_code == 1
+    told = " ".join(result.stderr.split())
+    assert f"{out} exists already; name another file for --out" in told
+    assert out.read_text() == "mine\n"
+
+
 def test_items_of_a_benchmark_give_pairs_without_any_model(medrag: Run, tmp_path: Path) -> None:
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text(
@@ -117,9 +143,11 @@ def test_published_scores_become_weights_of_mean_one(medrag: Run, tmp_path: Path
     assert weights == pytest.approx([0.75, 1 - 0.1**0.5 / 5**0.5, 1 + 0.1**0.5 / 5**0.5, 1.25])
     # Judges are for pairs that nobody has scored.
     recipe.write_text("weights: {judges: [{kind: extractive}]}\n")
+    out = tmp_path / "judged.jsonl"
     medrag("align", "pairs", recipe, *command, "--out", out)
     assert [pair.weight for pair in read_pairs(out)] == weights
     recipe.write_text("about: as they are\n")
+    out = tmp_path / "as_they_are.jsonl"
     medrag("align", "pairs", recipe, *command, "--out", out)
     assert [pair.weight for pair in read_pairs(out)] == [0, 0.25, 0.5, 0.75]
 
@@ -193,7 +221,7 @@ def test_questions_of_a_router_give_pairs(medrag: Run, tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert '"partition": "Breast"' in read_pairs(out)[0].chosen
     recipe.write_text("rewards: [{kind: router, partitions: [Lung]}]\n")
-    result = medrag("align", "pairs", recipe, "--router", asked, "--out", out)
+    result = medrag("align", "pairs", recipe, "--router", asked, "--out", tmp_path / "lung.jsonl")
     assert result.exit_code == 1
     assert "asked.jsonl" in result.stderr
     assert "Breast" in result.stderr

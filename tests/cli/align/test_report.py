@@ -100,6 +100,13 @@ def test_a_run_without_a_name_is_misuse(medrag: Run, text: str) -> None:
     assert "expected NAME=RUN, such as sft=runs/sft" in " ".join(result.stderr.split())
 
 
+@pytest.mark.parametrize("name", ["SFT", "Base", "Text-Only"])
+def test_a_control_in_another_case_is_misuse(medrag: Run, runs: dict[str, Path], name: str) -> None:
+    result = medrag("align", "report", *given(runs, "dpo"), "--run", f"{name}={runs['sft']}")
+    assert result.exit_code == 2
+    assert f"did you mean {name.lower()}?" in " ".join(result.stderr.split())
+
+
 def test_one_variant_is_misuse(medrag: Run, runs: dict[str, Path]) -> None:
     result = medrag("align", "report", *given(runs, "sft"))
     assert result.exit_code == 2

@@ -11,6 +11,9 @@ from PIL import Image
 
 from medrag.alignment.noise import Noise
 from medrag.alignment.pairs import write_pairs
+from medrag.alignment.retriever import Recall, TunedRetriever
+from medrag.evaluation.scores import Estimate
+from medrag.evaluation.statistics import Interval, PairedDifference
 from tests.alignment.training.tuned import pairs_of, saved
 from tests.cli.conftest import Run
 from tests.evaluation.library import written_questions
@@ -186,6 +189,31 @@ def test_a_retriever_needs_pairs_and_a_section(medrag: Run, recipe: Path, tmp_pa
     result = medrag("align", "retriever", recipe, "--data", "p.jsonl", "--out", tmp_path / "x")
     assert result.exit_code == 1
     assert "needs the section 'retriever', such as {train: head}" in result.stderr
+
+
+def test_recall_stands_beside_its_chance_level(
+    medrag: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nothing, some = Estimate(0.0), Estimate(0.5)
+    gained = PairedDifference(
+        a=0.1, b=0.5, difference=0.4, interval=Interval(0.2, 0.6), standard_error=0.1, p=0.01,
+        n=8, n_clusters=8, exact=True,
+    )  # fmt: skip
+    tuned = TunedRetriever(
+        folder=tmp_path / "x", encoder={"kind": "projected"},
+        before=Recall(2, nothing, nothing, 0.25, 8), after=Recall(2, some, some, 0.25, 8),
+        difference=gained, losses=(), recalls=(), best_epoch=1, n_training=8, n_stopping=8,
+        n_held_out=8, seconds=1.0,
+    )  # fmt: skip
+    monkeypatch.setattr("medrag.alignment.retriever.read_retriever_pairs", lambda *_, **__: [])
+    monkeypatch.setattr("medrag.alignment.retriever.tune_retriever", lambda *_, **__: tuned)
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text("retriever: {train: head}\n")
+    result = medrag("align", "retriever", recipe, "--data", "p", "--out", tmp_path / "x")
+    assert result.exit_code == 0, result.output
+    _, head, row = result.stdout.splitlines()
+    assert head.split() == ["before", "after", "difference", "chance", "candidates"]
+    assert row.split()[-2:] == ["0.250", "8"]
 
 
 @pytest.mark.slow

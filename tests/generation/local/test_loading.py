@@ -470,3 +470,11 @@ def test_a_preset_lends_a_chat_template_to_a_copy_without_one(
     said = "[INST] Is it? (INST) [/INST] Yes.</s>[INST] Sure? [/INST]"
     assert encode(lent, talk).text == said
     assert lent.tokenizer.convert_tokens_to_ids("</s>") in lent.eos
+
+
+def test_an_adapter_that_is_nowhere_is_told_as_a_folder(
+    saved: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(RecipeError, match=r"the adapter's folder .*tuned/nope does not exist"):
+        load(model=str(saved["llava"]), adapter="tuned/nope", **CPU)

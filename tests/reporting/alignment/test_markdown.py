@@ -26,6 +26,13 @@ def test_differences_are_those_beside_sft_and_own_controls(found: AlignmentCompa
     assert "beside base" not in written
 
 
+def test_no_row_repeats_the_accuracy_of_an_arm(found: AlignmentComparison) -> None:
+    written = alignment_tables(found)
+    assert "| accuracy, blank picture |" in written
+    assert "| same answer, blank picture |" in written
+    assert "right without the picture" not in written
+
+
 def test_notes_claims_and_problems_are_told(found: AlignmentComparison) -> None:
     written = alignment_tables(found)
     assert written.index(NOTE) < written.index("| ")

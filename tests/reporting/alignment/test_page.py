@@ -6,8 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from medrag.alignment.comparing import AlignmentComparison
+from medrag.alignment.comparing import (
+    AlignmentComparison,
+    Difference,
+    compare_alignment,
+    variants_of,
+)
+from medrag.evaluation.scorers import scoring_protocol
+from medrag.evaluation.scores import Estimate
 from medrag.reporting.alignment import alignment_page
+from medrag.reporting.alignment.beside import relative
+from medrag.reporting.alignment.names import shown_measures
+from tests.alignment.comparing.made import run_of
 from tests.reporting.alignment.conftest import NOTE, compared
 
 
@@ -78,6 +88,58 @@ def test_measures_are_explained(page: str) -> None:
     assert "these answers rest on the text" in shown
 
 
+def test_over_reliance_is_what_context_turns_wrong_alone(page: str) -> None:
+    shown = words(page)
+    assert "same answer, blank picture" in shown
+    assert "same answer, noise picture" in shown
+    assert "over-reliance, " not in shown
+    assert "Of the items right without context" in shown
+
+
+def test_a_measure_that_repeats_the_accuracy_of_an_arm_is_left_out(
+    page: str, found: AlignmentComparison
+) -> None:
+    def repeated(each: AlignmentComparison) -> bool:
+        return any(name.startswith("image_blind") for name in shown_measures(each))
+
+    assert not repeated(found)
+    assert "<h3>right without the picture" not in page
+    # Of items some of which have no picture, it is another share.
+    fewer = tuple(
+        replace(
+            each,
+            measures={
+                name: replace(one, n=one.n - ("image_blind" in name))
+                for name, one in each.measures.items()
+            },
+        )
+        for each in found.variants
+    )
+    assert repeated(replace(found, variants=fewer))
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "shown"),
+    [
+        (0.0792, 0.016, 0.149, "+8% [2, 15]"),
+        (-0.482, -0.606, -0.334, "−48% [−61, −33]"),
+        (-0.002, -0.004, 0.003, "0% [0, 0]"),
+        (0.0792, float("nan"), float("nan"), "+8%"),
+    ],
+)
+def test_relative_changes_are_rounded(value: float, low: float, high: float, shown: str) -> None:
+    one = Estimate(value, low, high)
+    assert relative(Difference(0.5, 0.5, one, one, 0.5)) == shown
+
+
+def test_where_no_item_changed_no_detectable_difference_is_told(tmp_path: Path) -> None:
+    named = [(n, run_of(tmp_path / n, {"context": "+-+-"})) for n in ("sft", "dpo")]
+    same = compare_alignment(variants_of(named), scoring_protocol("exact"), n_resamples=50)
+    shown = words(alignment_page(same))
+    assert "cannot be told: no item changed" in shown
+    assert "8 of 10" not in shown
+
+
 def test_the_page_loads_and_runs_nothing(page: str) -> None:
     assert "<script" not in page
     assert not re.search(r"(src|href)=\"(?!#|data:)", page)
@@ -104,10 +166,6 @@ def test_the_commands_repeat_the_comparison(page: str, found: AlignmentCompariso
 
 
 def test_a_comparison_without_pictures_or_context_is_a_page_too(tmp_path: Path) -> None:
-    from medrag.alignment.comparing import compare_alignment, variants_of
-    from medrag.evaluation.scorers import scoring_protocol
-    from tests.alignment.comparing.made import run_of
-
     named = [(n, run_of(tmp_path / n, {"no_context": "+-+-"})) for n in ("sft", "dpo")]
     found = compare_alignment(variants_of(named), scoring_protocol("exact"), n_resamples=50)
     shown = words(alignment_page(found))
