@@ -140,6 +140,10 @@ def test_a_power_of_ten_is_a_number_and_a_word_is_none() -> None:
             {"rewards": [{"kind": "rules"}]},
             "rewards.0.tree: expected the file of a rule tree, got None",
         ),
+        (
+            {"rewards": [{"kind": "format", "weight": float("nan")}]},
+            "rewards.0.weight: expected a finite number, got nan",
+        ),
         ({"weights": {"judges": LOCAL}}, "weights.judges: expected a list of generators"),
         (
             {"weights": {"judges": [LOCAL], "rounds": 9}},

@@ -7,6 +7,7 @@ runs, as in pipelines.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -224,6 +225,8 @@ def _reward(spec: Any, place: Place) -> RewardPlan:
     if not isinstance(spec, Mapping):
         raise place.error(f"expected a mapping such as {{kind: answer}}, got {shown(spec)}")
     weight = converted(spec.get("weight", 1.0), float, place.at("weight"))
+    if not isfinite(weight):
+        raise place.at("weight").error(f"expected a finite number, got {weight}")
     rest = {key: value for key, value in spec.items() if key != "weight"}
     if rest.get("kind") != "rules":
         made = RewardPlan(planned("reward", rest, place), weight)
