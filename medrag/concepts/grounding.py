@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -119,27 +120,17 @@ def fit_heads(
     draw = np.random.default_rng(seed)
     made = []
     for column, concept in enumerate(concepts):
-        yes, no = (np.flatnonzero(labels[:, column] == answer) for answer in (1, 0))
-        aside = [min(int(len(rows) * _SHARE), _MOST) for rows in (yes, no)]
-        if min(aside) < _LEAST:
-            continue
-        rows, tests = [], []
-        # Equally many of both answers: the more frequent one is cut at random.
-        each = min(len(yes) - aside[0], len(no) - aside[1])
-        for found, kept in zip((yes, no), aside, strict=True):
-            order = draw.permutation(found)
-            tests.append(order[:kept])
-            rows.append(order[kept:][:each])
-        chosen = np.concatenate(rows)
-        told = ["yes"] * len(rows[0]) + ["no"] * len(rows[1])
-        head = fitted(wide[chosen], told, encoder=encoder, l2=l2, balanced=True, standardise=False)
-        # Of two classes in order, the second ("yes") less the first.
-        weights, bias = head.weights[1] - head.weights[0], head.bias[1] - head.bias[0]
-        right = [
-            ((wide[test] @ weights + bias > 0) == answer).mean()
-            for test, answer in zip(tests, (True, False), strict=True)
-        ]
-        made.append((concept.question, weights, bias, float(np.mean(right))))
+        parts = _parted(labels[:, column], draw)
+        if parts is not None:
+            head = fitted(
+                wide[np.concatenate(parts.rows)],
+                ["yes"] * len(parts.rows[0]) + ["no"] * len(parts.rows[1]),
+                encoder=encoder, l2=l2, balanced=True, standardise=False,
+            )  # fmt: skip
+            # Of two classes in order, the second ("yes") less the first.
+            weights, bias = head.weights[1] - head.weights[0], head.bias[1] - head.bias[0]
+            right = _right(wide, weights, bias, parts)
+            made.append((concept.question, weights, bias, right))
     if not made:
         raise ValueError(
             f"no concept has {_LEAST * 10} pictures of yes and as many of no; label more pictures"
@@ -148,6 +139,39 @@ def fit_heads(
     return ConceptHeads(
         questions, np.array(weights_), np.array(biases), np.array(accuracies), encoder
     )
+
+
+class _Parts(NamedTuple):
+    """Pictures of yes and of no: those that a head is fitted to, and those kept aside."""
+
+    rows: list[NDArray[np.int64]]
+    aside: list[NDArray[np.int64]]
+
+
+def _parted(answers: NDArray[np.float64], draw: np.random.Generator) -> _Parts | None:
+    """Part the pictures of a concept; None where there are too few of an answer."""
+    both = [np.flatnonzero(answers == answer) for answer in (1, 0)]
+    kept = [min(int(len(rows) * _SHARE), _MOST) for rows in both]
+    if min(kept) < _LEAST:
+        return None
+    # Equally many of both answers: the more frequent one is cut at random.
+    each = min(len(rows) - n for rows, n in zip(both, kept, strict=True))
+    orders = [draw.permutation(rows) for rows in both]
+    return _Parts(
+        [order[n:][:each] for order, n in zip(orders, kept, strict=True)],
+        [order[:n] for order, n in zip(orders, kept, strict=True)],
+    )
+
+
+def _right(
+    vectors: NDArray[np.float32], weights: NDArray[np.float64], bias: float, parts: _Parts
+) -> float:
+    """Give the share of the pictures kept aside that a head tells right, both answers alike."""
+    shares = [
+        ((vectors[rows] @ weights + bias > 0) == answer).mean()
+        for rows, answer in zip(parts.aside, (True, False), strict=True)
+    ]
+    return float(np.mean(shares))
 
 
 def contrasted(

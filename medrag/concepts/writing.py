@@ -90,10 +90,7 @@ def write_concepts(
             if not passages or len(written.concepts) >= n:
                 continue
             used |= {passage.id for passage in passages}
-            prompt = writing_prompt(query, passages, modality=modality, classes=classes)
-            reply = judge.judge([prompt])[0] or ""
-            drafts = _drafts(reply, query, passages, written.refused)
-            kept = _sifted(drafts, written, judge, classes, modality)
+            kept = _accepted(query, passages, written, judge, classes, modality)
             kept = _grounded(kept, annotator, reports, written.refused)
             for concept in kept[: n - len(written.concepts)]:
                 written.concepts.append(concept)
@@ -101,6 +98,21 @@ def write_concepts(
                 found(concept)
         queries = [concept.question for concept in came]
     return written
+
+
+def _accepted(
+    query: str,
+    passages: Sequence[Passage],
+    written: Written,
+    judge: Judge,
+    classes: Sequence[str],
+    modality: str,
+) -> list[Concept]:
+    """Have concepts written from passages, and give those that are not turned away."""
+    prompt = writing_prompt(query, passages, modality=modality, classes=classes)
+    reply = judge.judge([prompt])[0] or ""
+    drafts = _drafts(reply, query, passages, written.refused)
+    return _sifted(drafts, written, judge, classes, modality)
 
 
 def _unread(

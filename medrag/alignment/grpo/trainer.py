@@ -14,7 +14,7 @@ from medrag.alignment.grpo.prompts import PolicyRows, policy_processor
 from medrag.alignment.grpo.replies import ReplyReader, reward_functions
 from medrag.alignment.grpo.settings import GrpoSettings
 from medrag.alignment.rewards import WeightedRewards
-from medrag.alignment.training.arguments import SCHEDULES, optimiser
+from medrag.alignment.training.arguments import optimiser, shared_arguments
 from medrag.alignment.training.checkpoints import drop_cut_short, last_whole, vouch
 from medrag.alignment.training.settings import TrainingSettings
 from medrag.checkpoints.batching import out_of_memory
@@ -317,14 +317,8 @@ def _arguments(
     cpu: bool,
 ) -> Any:
     return library.GRPOConfig(
-        output_dir=str(folder),
-        per_device_train_batch_size=training.batch,
-        gradient_accumulation_steps=training.accumulation,
+        **shared_arguments(training, folder, bf16=bf16, cpu=cpu),
         shuffle_dataset=False,
-        learning_rate=training.learning_rate,
-        lr_scheduler_type=SCHEDULES[training.schedule],
-        warmup_steps=training.warmup,
-        max_grad_norm=training.max_grad_norm,
         gradient_checkpointing=training.gradient_checkpointing,
         num_generations=grpo.replies,
         max_completion_length=grpo.max_tokens,
@@ -339,17 +333,5 @@ def _arguments(
         mask_truncated_completions=grpo.mask_cut,
         # As the formula has it; TRL would weigh the divergence by the ratio.
         use_bias_correction_kl=False,
-        bf16=bf16,
-        use_cpu=cpu,
-        seed=training.seed,
-        data_seed=training.seed,
-        logging_steps=training.log_every,
-        logging_nan_inf_filter=False,
-        save_strategy="no" if training.save_every is None else "steps",
-        save_steps=training.save_every or 1,
-        remove_unused_columns=False,
-        report_to="none",
-        disable_tqdm=True,
-        dataloader_pin_memory=False,
         log_multimodal=False,
     )

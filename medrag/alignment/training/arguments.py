@@ -16,31 +16,46 @@ SCHEDULES = {"cosine": "cosine", "linear": "linear", "constant": "constant_with_
 
 def arguments(settings: ModelSettings, training: TrainingSettings, folder: Path, model: Any) -> Any:
     """Give the `TrainingArguments` of a model, whose checkpoints go into a folder."""
+    shared = shared_arguments(
+        training,
+        folder,
+        bf16=computed_in(settings) == "bfloat16",
+        cpu=chosen_device(settings.device) == "cpu",
+    )
     return require("transformers").TrainingArguments(
-        output_dir=str(folder),
-        per_device_train_batch_size=training.batch,
-        gradient_accumulation_steps=training.accumulation,
+        **shared,
         num_train_epochs=training.epochs,
         max_steps=training.max_steps or -1,
-        learning_rate=training.learning_rate,
-        lr_scheduler_type=SCHEDULES[training.schedule],
-        warmup_steps=training.warmup,
-        max_grad_norm=training.max_grad_norm,
-        bf16=computed_in(settings) == "bfloat16",
-        use_cpu=chosen_device(settings.device) == "cpu",
-        seed=training.seed,
-        data_seed=training.seed,
-        logging_steps=training.log_every,
-        logging_nan_inf_filter=False,
-        save_strategy="no" if training.save_every is None else "steps",
-        save_steps=training.save_every or 1,
-        remove_unused_columns=False,
-        report_to="none",
-        disable_tqdm=True,
-        dataloader_pin_memory=False,
         # A batch without pictures leaves the projector without a gradient.
         ddp_find_unused_parameters=_tunes_projector(model),
     )
+
+
+def shared_arguments(
+    training: TrainingSettings, folder: Path, *, bf16: bool, cpu: bool
+) -> dict[str, Any]:
+    """Give what every trainer of transformers is told, that of TRL included."""
+    return {
+        "output_dir": str(folder),
+        "per_device_train_batch_size": training.batch,
+        "gradient_accumulation_steps": training.accumulation,
+        "learning_rate": training.learning_rate,
+        "lr_scheduler_type": SCHEDULES[training.schedule],
+        "warmup_steps": training.warmup,
+        "max_grad_norm": training.max_grad_norm,
+        "bf16": bf16,
+        "use_cpu": cpu,
+        "seed": training.seed,
+        "data_seed": training.seed,
+        "logging_steps": training.log_every,
+        "logging_nan_inf_filter": False,
+        "save_strategy": "no" if training.save_every is None else "steps",
+        "save_steps": training.save_every or 1,
+        "remove_unused_columns": False,
+        "report_to": "none",
+        "disable_tqdm": True,
+        "dataloader_pin_memory": False,
+    }
 
 
 def optimiser(model: Any, training: TrainingSettings) -> dict[str, Any]:

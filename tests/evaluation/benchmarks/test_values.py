@@ -84,8 +84,9 @@ def test_what_json_cannot_hold_is_written_otherwise_or_absent(value: Any, kept: 
 
 @given(value=st.decimals() | st.dates() | st.datetimes() | st.floats() | st.binary(max_size=9))
 def test_any_value_of_a_table_can_be_kept(value: Any) -> None:
-    json.dumps(json_value(value), allow_nan=False)
-    said(value)
+    kept = json_value(value)
+    assert json.loads(json.dumps(kept, allow_nan=False)) == kept
+    assert isinstance(said(value), str)
 
 
 def test_a_date_and_a_decimal_are_texts_where_a_text_is_meant() -> None:
